@@ -1,0 +1,159 @@
+"""The one entry for people who work on tap-cognito.
+
+It needs Python 3.10 to 3.14, pip and the package index, nothing else: everything is installed
+into this folder (`.tools/`, `.venv/`) with exactly the versions of `requirements/dev.txt`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+ROOT = Path(__file__).resolve().parent
+LOCK = ROOT / "requirements" / "dev.txt"
+TOOLS = ROOT / ".tools"
+VENV = ROOT / ".venv"
+PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+MODULES = {
+    "quickstart": "quickstart",
+    "test": "pytest",
+    "docs": "docs.generate",
+    "benchmark": "benchmarks",
+}
+CHECKS = [["ruff", "check"], ["ruff", "format", "--check"], ["mypy"]]
+
+
+def main() -> None:
+    """Run a command in an environment that is made ready first."""
+    # A stop ends the step under way too: subprocess.run kills it on its way out.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    parser = argparse.ArgumentParser(prog="dev.py", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    commands.add_parser("quickstart", help="load an emulated user pool into an embedded Postgres")
+    commands.add_parser("test", help="run the tests; further arguments go to pytest")
+    commands.add_parser("check", help="run the linter, the formatter and the type checker")
+    commands.add_parser("docs", help="write what repeats the settings' schema")
+    commands.add_parser("benchmark", add_help=False, help="compare the tap's speed with others'")
+    commands.add_parser("lock", help="renew requirements/dev.txt from pyproject.toml")
+    options, rest = parser.parse_known_args()
+    if rest and options.command not in {"test", "benchmark"}:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if not (3, 10) <= sys.version_info < (3, 15):
+        fail(f"this is Python {sys.version.split()[0]}, run it with one from 3.10 to 3.14")
+    os.chdir(ROOT)
+    home = os.environ.get("HOME")
+    if os.name != "nt" and not (home and os.access(home, os.W_OK)):
+        os.environ.setdefault("UV_CACHE_DIR", str(TOOLS / "cache"))
+        os.environ.setdefault("PIP_NO_CACHE_DIR", "1")
+    if options.command == "lock":
+        lock()
+        return
+    install()
+    if options.command == "check":
+        codes = [subprocess.call([PYTHON, "-m", *check]) for check in CHECKS]
+        sys.exit(max(codes))
+    become([str(PYTHON), "-m", MODULES[options.command], *rest])
+
+
+def install() -> None:
+    """Make `.venv` what the lock says, unless it is."""
+    stamp = VENV / "stamp"
+    wanted = fingerprint(LOCK, ROOT / "pyproject.toml")
+    if stamp.is_file() and stamp.read_text() == wanted:
+        return
+    say("Installing the locked packages into .venv, for about a minute")
+    run_uv("venv", "--quiet", "--clear", "--no-project", "--python", base_python(), str(VENV))
+    install = ("pip", "install", "--python", str(PYTHON))
+    run_uv(*install, "--quiet", "--require-hashes", "--requirement", str(LOCK))
+    run_uv(*install, "--quiet", "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
+    stamp.write_text(wanted)
+
+
+def lock() -> None:
+    """Pin the newest versions that pyproject.toml allows, for every Python and system."""
+    say(f"Renewing {LOCK.relative_to(ROOT)}")
+    run_uv(
+        *("pip", "compile", "--quiet", "--upgrade", "--universal", "--python-version", "3.10"),
+        *("--generate-hashes", "--no-annotate", "--group", "dev", "--extra", "vault"),
+        *("--custom-compile-command", "python3 dev.py lock"),
+        *("--output-file", str(LOCK), "pyproject.toml"),
+    )
+
+
+def run_uv(*arguments: str) -> None:
+    """Run uv, which comes from the lock like everything else."""
+    found = re.search(r"^uv==.*?[^\\]$", LOCK.read_text(), re.MULTILINE | re.DOTALL)
+    if not found:
+        fail(f"{LOCK.relative_to(ROOT)} does not pin uv")
+    pin, stamp = found[0] + "\n", TOOLS / "uv.txt"
+    if not stamp.is_file() or stamp.read_text() != pin:
+        pip = [base_python(), "-m", "pip"]
+        if subprocess.run([*pip, "--version"], capture_output=True, check=False).returncode:
+            fail(f"{pip[0]} has no pip: install it (Debian and Ubuntu: python3-pip)")
+        say("Installing uv into .tools")
+        shutil.rmtree(TOOLS, ignore_errors=True)
+        TOOLS.mkdir()
+        pinned = TOOLS / "pinned.txt"
+        pinned.write_text(pin)
+        install = [*pip, "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
+        run([*install, "--target", str(TOOLS), "--requirement", str(pinned)])
+        pinned.rename(stamp)
+    run([base_python(), "-m", "uv", *arguments])
+
+
+def run(command: list[str]) -> None:
+    """Run a step of the installation; its own last words stand above ours."""
+    environment = os.environ | {
+        "PIP_ROOT_USER_ACTION": "ignore",
+        "PYTHONPATH": str(TOOLS),
+        "UV_PYTHON_DOWNLOADS": "never",
+    }
+    code = subprocess.run(command, env=environment, check=False).returncode
+    if code:
+        fail(f"this failed, see above (is the package index reachable?): {' '.join(command[2:4])}")
+
+
+def become(command: list[str]) -> NoReturn:
+    """Go on as another program."""
+    if os.name == "nt":  # there exec would return to the shell at once
+        sys.exit(subprocess.call(command))
+    os.execv(command[0], command)  # noqa: S606 - our own interpreter
+
+
+def base_python() -> str:
+    """The Python that .venv is made of, also when dev.py is run by the one in .venv."""
+    inside = Path(sys.prefix).resolve() == VENV
+    base: str = sys._base_executable if inside else sys.executable  # type: ignore[attr-defined] # noqa: SLF001
+    return base
+
+
+def fingerprint(*files: Path) -> str:
+    """What an environment depends on: these files, this Python and this place."""
+    parts = [sys.version, sys.base_prefix, str(ROOT), *(file.read_text() for file in files)]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def say(message: str) -> None:
+    """Show what is under way."""
+    sys.stderr.write(f"dev.py: {message} ...\n")
+
+
+def fail(message: str) -> NoReturn:
+    """End with one line that says what is wrong."""
+    sys.exit(f"dev.py: {message}")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
