@@ -1,0 +1,231 @@
+"""A user pool as data: users derived from a size and a seed, and what was changed since."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import time
+from array import array
+from bisect import bisect_right, insort
+from typing import TYPE_CHECKING, Any
+
+from emulator import people, resources
+from emulator.filters import attribute
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from emulator.filters import Condition
+
+Wire = dict[str, Any]
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_NOBODY = array("I")
+
+
+class Pool:
+    """One user pool, safe to change while it is served.
+
+    Users have ordinals in the order of their creation. Those of the start are derived whenever
+    they are needed, so that a million of them cost 25 MB. Users go in and out as wire
+    dictionaries: as in the API's JSON, dates in epoch seconds.
+
+    Attributes:
+        groups: GroupType of the API by name.
+        providers: IdentityProviderType by name, secrets in their `ProviderDetails`.
+        clients: UserPoolClientType by id, with `ClientSecret`.
+        description: UserPoolType; `EstimatedNumberOfUsers` is the true number unless set here.
+    """
+
+    def __init__(self, size: int = 0, seed: int = 0, pool_id: str = "us-east-1_Emulated1") -> None:
+        """Make a pool of `size` users, always the same ones for the same `seed`."""
+        self.id = pool_id
+        self.groups = {each["GroupName"]: each for each in resources.groups(pool_id)}
+        self.providers = {each["ProviderName"]: each for each in resources.providers(pool_id)}
+        self.clients = {each["ClientId"]: each for each in resources.clients(pool_id)}
+        self.description = resources.description(pool_id)
+        self._lock = threading.RLock()
+        self._seed = seed
+        self._size = self._next = size
+        self._keys = people.keys(size, seed)
+        self._by_digit = {digit: array("I") for digit in "0123456789abcdef"}
+        append = [ordinals.append for ordinals in self._by_digit.values()]
+        for ordinal, byte in enumerate(self._keys[::16]):
+            append[byte >> 4](ordinal)
+        self._members = {
+            "admins": array("I", range(3, size, 50)),
+            "Köche": array("I", range(1, size, 7)),
+        }
+        self._texts: dict[int, str] = {}
+        self._later_subs: dict[int, str] = {}
+        self._later_names: dict[str, int] = {}
+        self._deleted: set[int] = set()
+
+    @classmethod
+    def from_users(cls, users: Iterable[Wire], pool_id: str = "us-east-1_Emulated1") -> Pool:
+        """Make a pool of exactly these users, however odd."""
+        pool = cls(pool_id=pool_id)
+        for user in users:
+            pool._add(user)
+        return pool
+
+    def __len__(self) -> int:
+        """Return the number of users now."""
+        return self._next - len(self._deleted)
+
+    def users(self) -> Iterator[Wire]:
+        """Iterate over the users as they are now."""
+        for ordinal in range(self._next):
+            if ordinal not in self._deleted:
+                yield json.loads(self._text(ordinal))
+
+    def members(self, group: str) -> Iterator[Wire]:
+        """Iterate over a group's users as they are now."""
+        for ordinal in self._members.get(group, _NOBODY):
+            if ordinal not in self._deleted:
+                yield json.loads(self._text(ordinal))
+
+    def create(self, user: Wire | None = None, at: float | None = None) -> Wire:
+        """Add a user and return it.
+
+        Args:
+            user: Without dates if they are to be `at`; default is one like those of the start.
+            at: Epoch seconds of its creation, default now.
+        """
+        with self._lock:
+            now = round(time.time() if at is None else at, 3)
+            dates = {"UserCreateDate": now, "UserLastModifiedDate": now}
+            if user is None:
+                key = people.keys(1, f"{self._seed}/{self._next}")
+                created: Wire = json.loads(people.user(self._next, key)) | dates
+            else:
+                created = dates | user
+            self._add(created)
+            return created
+
+    def change(
+        self,
+        username: str,
+        attributes: Mapping[str, str | None] | None = None,
+        at: float | None = None,
+        **fields: object,
+    ) -> Wire:
+        """Change a user and its UserLastModifiedDate, and return it as it is now.
+
+        Args:
+            username: Whose user it is; KeyError if there is none.
+            attributes: New values by name; None removes the attribute.
+            at: Epoch seconds of the change, default now.
+            fields: Other fields of the wire, such as `Enabled=False`.
+        """
+        with self._lock:
+            ordinal = self._ordinal(username)
+            user: Wire = json.loads(self._text(ordinal))
+            new = attributes or {}
+            user["Attributes"] = [
+                *(each for each in user.get("Attributes", ()) if each["Name"] not in new),
+                *({"Name": name, "Value": new[name]} for name in new if new[name] is not None),
+            ]
+            now = round(time.time() if at is None else at, 3)
+            user |= {"UserLastModifiedDate": now, **fields}
+            self._texts[ordinal] = _dumps(user)
+            return user
+
+    def delete(self, username: str) -> None:
+        """Delete a user; KeyError if there is none."""
+        with self._lock:
+            self._deleted.add(self._ordinal(username))
+
+    def join(self, username: str, group: str) -> None:
+        """Make a user a member of a group."""
+        with self._lock:
+            insort(self._members.setdefault(group, array("I")), self._ordinal(username))
+
+    def leave(self, username: str, group: str) -> None:
+        """End a user's membership in a group."""
+        with self._lock:
+            self._members[group].remove(self._ordinal(username))
+
+    def page(
+        self,
+        limit: int,
+        after: int = -1,
+        *,
+        mask: int = 0,
+        condition: Condition | None = None,
+        group: str | None = None,
+    ) -> tuple[list[str], int | None]:
+        """Read some users of a chain, in the order of ordinal XOR mask.
+
+        A position stays true whatever is created or deleted in between.
+
+        Args:
+            limit: Users at most.
+            after: Position to go on from, -1 for the first page.
+            mask: Order of the whole chain; 0 is the order of creation.
+            condition: Which users are meant.
+            group: Whose members are meant.
+
+        Returns:
+            The users as JSON, and the position to go on from, None at the end.
+        """
+        with self._lock:
+            keys = self._candidates(condition, group)
+            if mask:
+                keys = sorted(ordinal ^ mask for ordinal in keys)
+            users: list[str] = []
+            for index in range(bisect_right(keys, after), len(keys)):
+                ordinal = keys[index] ^ mask
+                if ordinal in self._deleted or not self._meant(ordinal, condition):
+                    continue
+                if len(users) == limit:
+                    return users, after
+                users.append(self._text(ordinal))
+                after = keys[index]
+            return users, None
+
+    def _candidates(self, condition: Condition | None, group: str | None) -> Sequence[int]:
+        if group is not None:
+            return self._members.get(group, _NOBODY)
+        if condition and condition.attribute == "sub" and condition.value:
+            return self._by_digit.get(condition.value[0], _NOBODY)
+        return range(self._next)
+
+    def _meant(self, ordinal: int, condition: Condition | None) -> bool:
+        if condition is None:
+            return True
+        if condition.attribute == "sub":
+            return condition.accepts(
+                self._later_subs.get(ordinal) or people.sub(self._key(ordinal))
+            )
+        return condition.matches(json.loads(self._text(ordinal)))
+
+    def _add(self, user: Wire) -> None:
+        self._texts[self._next] = _dumps(user)
+        self._later_names[user.get("Username", "")] = self._next
+        if sub := attribute(user, "sub"):
+            self._later_subs[self._next] = sub
+            self._by_digit.setdefault(sub[0], array("I")).append(self._next)
+        self._next += 1
+
+    def _ordinal(self, username: str) -> int:
+        ordinal = self._later_names.get(username, -1)
+        if ordinal < 0 and _UUID.fullmatch(username):
+            ordinal = self._keys.find(bytes.fromhex(username.replace("-", ""))) // 16
+        elif ordinal < 0 and (number := re.fullmatch(r"\w+\.(\d+)", username)):
+            ordinal = int(number[1])
+        if not 0 <= ordinal < self._next or ordinal in self._deleted:
+            raise KeyError(username)
+        if json.loads(self._text(ordinal)).get("Username") != username:
+            raise KeyError(username)
+        return ordinal
+
+    def _key(self, ordinal: int) -> bytes:
+        return self._keys[16 * ordinal : 16 * ordinal + 16]
+
+    def _text(self, ordinal: int) -> str:
+        return self._texts.get(ordinal) or people.user(ordinal, self._key(ordinal))
+
+
+def _dumps(user: Wire) -> str:
+    return json.dumps(user, separators=(",", ":"))

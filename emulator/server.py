@@ -1,0 +1,204 @@
+"""The pool behind HTTP/1.1."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import socket
+import socketserver
+import struct
+import threading
+import time
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, NamedTuple
+
+from emulator import signing
+from emulator.api import Api, Behaviour
+from emulator.errors import ApiError
+from emulator.faults import FAULTS, Fault
+from emulator.requestlog import Request, RequestLog
+
+if TYPE_CHECKING:
+    from io import BufferedIOBase
+
+    from typing_extensions import Self
+
+    from emulator.pool import Pool, Wire
+
+_TARGET = "AWSCognitoIdentityProviderService."
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+_NO_FAULT = Fault()
+
+
+class _Received(NamedTuple):
+    line: str
+    headers: dict[str, str]
+    body: bytes
+
+
+class _Reply(NamedTuple):
+    status: int
+    body: bytes
+    content_type: str = "application/x-amz-json-1.1"
+    code: str | None = None
+
+
+@dataclass
+class Emulator(Behaviour):
+    """Serves a pool on 127.0.0.1 between entry and exit of its context.
+
+    All attributes of `Behaviour` are keyword arguments and may be set at any time.
+
+    Attributes:
+        pool: What is served.
+        port: Where it is served, 0 for any free port; later entries use the same one again.
+        log: The requests so far.
+    """
+
+    pool: Pool
+    port: int = 0
+
+    def __post_init__(self) -> None:
+        """Prepare what lasts as long as the emulator."""
+        self.log = RequestLog()
+        self._api = Api(self.pool, self)
+        self._stopping = threading.Event()
+        self._numbers = itertools.count(1)
+
+    @property
+    def url(self) -> str:
+        """The endpoint for clients."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def __enter__(self) -> Self:
+        """Start to serve."""
+        self._stopping.clear()
+        self._server = _Server(self)
+        self.port = self._server.server_address[1]
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop, and close every connection."""
+        self._stopping.set()
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+        for connection in list(self._server.connections):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def respond(self, received: _Received) -> tuple[bytes, str]:
+        """Answer a request: the bytes to send, and what to do to the connection then."""
+        if not received.line.startswith("POST / "):
+            return _encode(self._control(received.line), _NO_FAULT, 0), "open"
+        start = time.monotonic()
+        operation = received.headers.get("x-amz-target", "").removeprefix(_TARGET)
+        name = self.faults.draw(operation) if self.faults else None
+        fault = FAULTS[name] if name else _NO_FAULT
+        parameters: Wire = json.loads(received.body)
+        reply = self._reply(operation, parameters, received)
+        outcome = name or reply.code or "ok"
+        if fault.code:
+            reply = _refusal(ApiError(fault.code, "Injected", fault.status))
+        elif fault.page:
+            reply = _Reply(fault.status, fault.page, "text/html")
+        self._stopping.wait(self.latency + (self.slow_seconds if fault.slow else 0))
+        request = Request(
+            received=start,
+            answered=time.monotonic(),
+            operation=operation,
+            filter=parameters.get("Filter"),
+            token=not parameters.keys().isdisjoint({"PaginationToken", "NextToken"}),
+            status=0 if fault.keep is None else reply.status,
+            outcome="throttled" if outcome == "TooManyRequestsException" else outcome,
+        )
+        self.log.requests.append(request)
+        return _encode(reply, fault, next(self._numbers)), fault.end
+
+    def _reply(self, operation: str, parameters: Wire, received: _Received) -> _Reply:
+        try:
+            if self.credentials is not None:
+                signing.check(received.headers, received.body, self.credentials)
+            return _Reply(200, self._api.answer(operation, parameters).encode())
+        except ApiError as error:
+            return _refusal(error)
+
+    def _control(self, line: str) -> _Reply:
+        if line.startswith("POST /_reset "):
+            self.log.requests.clear()
+        elif not line.startswith("GET /_stats "):
+            return _Reply(404, b"{}", "application/json")
+        counts, seconds = self.log.by_operation(), self.log.seconds()
+        stats = {"requests": counts, "seconds": seconds, "users": len(self.pool)}
+        return _Reply(200, json.dumps(stats).encode(), "application/json")
+
+
+class _Server(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+
+    def __init__(self, emulator: Emulator) -> None:
+        self.emulator = emulator
+        self.connections: set[socket.socket] = set()
+        super().__init__(("127.0.0.1", emulator.port), _Connection)
+
+
+class _Connection(socketserver.StreamRequestHandler):
+    disable_nagle_algorithm = True
+    server: _Server
+
+    def handle(self) -> None:
+        self.server.connections.add(self.connection)
+        with contextlib.suppress(OSError):  # Clients go away, after a timeout for example.
+            while received := _read(self.rfile):
+                data, end = self.server.emulator.respond(received)
+                self.connection.sendall(data)
+                if end == "reset":
+                    linger = (socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+                    self.connection.setsockopt(*linger)
+                    # Before the base class says a polite goodbye; the stream holds it open too.
+                    self.rfile.close()
+                    self.connection.close()
+                if end != "open":
+                    break
+        self.server.connections.discard(self.connection)
+
+
+def _read(stream: BufferedIOBase) -> _Received | None:
+    line = stream.readline().decode("latin-1")
+    headers = {}
+    for header in iter(stream.readline, b"\r\n"):
+        if not header:
+            return None
+        name, _, value = header.decode("latin-1").partition(":")
+        headers[name.lower()] = value.strip()
+    return _Received(line, headers, stream.read(int(headers.get("content-length", "0"))))
+
+
+def _refusal(error: ApiError) -> _Reply:
+    body = json.dumps({"__type": error.code, "message": error.message})
+    return _Reply(error.status, body.encode(), code=error.code)
+
+
+def _encode(reply: _Reply, fault: Fault, number: int) -> bytes:
+    if fault.keep is None:
+        return b""
+    body = reply.body[: int(len(reply.body) * fault.keep)]
+    head = (
+        f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}\r\n"
+        f"Content-Type: {reply.content_type}\r\n"
+        f"x-amzn-RequestId: 00000000-0000-4000-8000-{number:012x}\r\n"
+    )
+    if reply.code:
+        head += f"x-amzn-ErrorType: {reply.code}:\r\n"
+    if fault.length != "none":
+        head += f"Content-Length: {len(body if fault.length == 'sent' else reply.body)}\r\n"
+    if fault.end == "close":
+        head += "Connection: close\r\n"
+    return f"{head}\r\n".encode("latin-1") + body
