@@ -1,0 +1,74 @@
+"""The servers that the tests share: one Postgres, one moto."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+import pytest
+
+from identities import Stage, stage
+from quickstart import pool
+from quickstart import postgres as embedded
+from quickstart.pipeline import forget_settings
+from support import Database
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from quickstart.postgres import Postgres
+
+
+def pytest_configure() -> None:
+    """Keep what is set for real pools and databases away from the tests."""
+    forget_settings()
+
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """One Postgres server for all tests."""
+    with embedded.serve() as server:
+        yield server
+
+
+@pytest.fixture
+def database(postgres: Postgres) -> Database:
+    """A database of the test's own."""
+    fresh = Database(f"test_{next(_numbers)}", postgres)
+    with postgres.connect() as connection:
+        connection.execute(f"create database {fresh.name}".encode())
+    return fresh
+
+
+@pytest.fixture(scope="session")
+def moto_url() -> Iterator[str]:
+    """One server of moto for all tests."""
+    with pool.serve() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def moto_pool(moto_url: str) -> pool.Pool:
+    """A pool of 130 users, three pages, and one of everything else; no test changes it."""
+    made = pool.create(moto_url)
+    pool.populate(made, 130)
+    here = {"UserPoolId": made.id}
+    made.client.create_group(GroupName="staff", Precedence=1, **here)
+    for user in made.users()[::2]:
+        made.client.admin_add_user_to_group(GroupName="staff", Username=user["Username"], **here)
+    made.client.create_identity_provider(
+        ProviderName="Google", ProviderType="Google", ProviderDetails={"client_id": "1"}, **here
+    )
+    return made
+
+
+@pytest.fixture(scope="module")
+def at(
+    postgres: Postgres, moto_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stage]:
+    """Where the secrets lie."""
+    with stage(postgres, moto_url, tmp_path_factory.mktemp("secrets")) as made:
+        yield made

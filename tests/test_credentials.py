@@ -1,0 +1,545 @@
+"""Each way in, against a pool that checks by whom a request is signed."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import re
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+from moto.sts.models import sts_backends
+from psycopg.errors import InsufficientPrivilege
+
+from emulator import Credential, Emulator, Pool
+from identities import (
+    EMPTY,
+    EXTERNAL_ID,
+    FORMS,
+    IN_ROLE,
+    KEY_ID,
+    KEY_OF_TWO,
+    NAME,
+    NULL,
+    OTHER,
+    PAIR,
+    PASSWORD,
+    PERMANENT_SIGNER,
+    PLANTED,
+    ROLE,
+    TEMPORARY,
+    TEMPORARY_SIGNER,
+    WAYS,
+    Issuer,
+    Stage,
+)
+from support import run_tap
+from tap_cognito.errors import TapCognitoError
+from tap_cognito.secret_references import SCHEMES
+from tap_cognito.settings import SCHEMA
+from tap_cognito.tap import TapCognito
+from tap_cognito.validation import problems
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+
+USERS = 150
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    """A pool that accepts nobody yet."""
+    with Emulator(Pool(USERS), credentials={}) as made:
+        yield made
+
+
+@pytest.fixture
+def environ(at: Stage, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """The environment of the stage; change it with this."""
+    for name, value in at.environment.items():
+        monkeypatch.setenv(name, value)
+    return monkeypatch
+
+
+def config(emulator: Emulator, **more: Any) -> dict[str, Any]:
+    """Settings that read the pool, without credentials."""
+    return {
+        "user_pool_id": emulator.pool.id,
+        "endpoint_url": emulator.url,
+        "max_requests_per_second": 500,
+        **more,
+    }
+
+
+def read(emulator: Emulator, **settings: Any) -> int:
+    """Read the pool with these credentials, and count its users."""
+    pool = TapCognito(config=config(emulator, **settings)).user_pool()
+    return sum(len(page.items) for page in pool.pages("ListUsers", "Users"))
+
+
+def refusal(emulator: Emulator, **settings: Any) -> str:
+    """What these credentials are refused with, before anything is asked of Cognito."""
+    with pytest.raises(TapCognitoError) as raised:
+        read(emulator, **settings)
+    text = str(raised.value)
+    assert not emulator.log.requests
+    assert "\n" not in text
+    assert not [secret for secret in PLANTED if secret in text]
+    return text
+
+
+# Each way in
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_each_way_in_signs_with_its_own_secret_and_leaves_the_environment_alone(
+    name: str, at: Stage, emulator: Emulator, environ: pytest.MonkeyPatch
+) -> None:
+    """The pool is read by who the settings mean, even if the environment holds other keys."""
+    way = WAYS[name](at)
+    for variable, value in way.environment.items():
+        if value is None:
+            environ.delenv(variable, raising=False)
+        else:
+            environ.setenv(variable, value)
+    emulator.credentials = way.signer
+    before = dict(os.environ)
+    assert read(emulator, **way.settings) == USERS
+    assert dict(os.environ) == before
+
+
+@pytest.mark.usefixtures("environ")
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("setting", TEMPORARY)
+def test_a_reference_may_stand_for_any_part_of_a_key(
+    setting: str, form: str, at: Stage, emulator: Emulator
+) -> None:
+    """One of the three is a reference, the others are literal."""
+    emulator.credentials = TEMPORARY_SIGNER
+    assert read(emulator, **{**TEMPORARY, **at.references(form, setting)}) == USERS
+
+
+@pytest.mark.usefixtures("environ")
+@pytest.mark.parametrize("form", FORMS)
+def test_an_external_id_may_be_a_reference(form: str, at: Stage, emulator: Emulator) -> None:
+    """The role is given only for the external id that the reference stands for."""
+    emulator.credentials = at.issuer.issued
+    reference = at.references(form, "aws_assume_role_external_id")
+    assert read(emulator, **{**TEMPORARY, **IN_ROLE, **reference}) == USERS
+
+
+@pytest.mark.usefixtures("environ")
+@pytest.mark.parametrize("form", [form for form in FORMS if form != "supabase-vault"])
+def test_the_vault_url_may_be_a_reference(form: str, at: Stage, emulator: Emulator) -> None:
+    """The secret comes from the database that the reference stands for."""
+    emulator.credentials = PERMANENT_SIGNER
+    reference = at.references(form, "vault_url")
+    assert read(emulator, aws_access_key_id=KEY_ID, api_key_id=NAME, **reference) == USERS
+
+
+def test_a_command_resolves_its_references(at: Stage, emulator: Emulator) -> None:
+    """The command line reads the pool with keys from four places."""
+    emulator.credentials = TEMPORARY_SIGNER
+    settings = {
+        **at.references("secret-arn", "aws_access_key_id"),
+        **at.references("supabase-vault", "aws_secret_access_key"),
+        **at.references("ssm", "aws_session_token"),
+        **at.references("file", "vault_url"),
+    }
+    run = run_tap(config(emulator, **settings), env=at.environment)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.count('"type":"RECORD"') == USERS
+
+
+@pytest.mark.parametrize(
+    ("content", "secret"),
+    [("{}\n", "{}"), ("{}\r\n", "{}"), ("{}", "{}"), ("ü{}\n", "ü{}")],
+)
+def test_a_file_is_taken_without_its_last_line_break(
+    content: str, secret: str, tmp_path: Path, emulator: Emulator
+) -> None:
+    """An editor's or a secret store's line break at the end is no part of the secret."""
+    path = tmp_path / "a secret"
+    path.write_bytes(content.format(PAIR["aws_secret_access_key"]).encode())
+    emulator.credentials = {KEY_ID: Credential(secret.format(PAIR["aws_secret_access_key"]))}
+    reference = path.as_uri()
+    assert "%20" in reference
+    assert read(emulator, aws_access_key_id=KEY_ID, aws_secret_access_key=reference) == USERS
+
+
+# Roles
+
+
+@pytest.mark.usefixtures("environ")
+@pytest.mark.parametrize(
+    ("settings", "session"),
+    [({}, "tap-cognito"), ({"aws_assume_role_session_name": "nightly"}, "nightly")],
+)
+def test_sts_is_told_role_session_and_external_id(
+    settings: Mapping[str, str], session: str, at: Stage, emulator: Emulator
+) -> None:
+    """One request to STS, with what the settings say."""
+    at.issuer.requests.clear()
+    emulator.credentials = at.issuer.issued
+    read(emulator, **TEMPORARY, **IN_ROLE, **settings)
+    (asked,) = at.issuer.requests
+    del asked["Version"]
+    assert asked == {
+        "Action": "AssumeRole",
+        "RoleArn": ROLE,
+        "RoleSessionName": session,
+        "ExternalId": EXTERNAL_ID,
+    }
+
+
+def test_a_role_of_another_account_is_assumed_at_an_sts_of_somebody_else(
+    moto_url: str, emulator: Emulator, environ: pytest.MonkeyPatch
+) -> None:
+    """Moto's STS gives the credentials that sign; an external id is optional."""
+    environ.setenv("AWS_ENDPOINT_URL_STS", moto_url)
+    pool = TapCognito(config=config(emulator, **PAIR, aws_assume_role_arn=ROLE)).user_pool()
+    given = sts_backends["210987654321"]["aws"].assumed_roles[-1]
+    assert (given.role_arn, given.session_name) == (ROLE, "tap-cognito")
+    emulator.credentials = {
+        given.access_key_id: Credential(given.secret_access_key, given.session_token)
+    }
+    assert next(pool.pages("ListUsers", "Users")).items
+
+
+def test_a_role_is_assumed_again_when_its_credentials_expire_during_a_run(
+    at: Stage,
+) -> None:
+    """A run that outlasts its credentials goes on with new ones, and no request is refused."""
+    # botocore asks for new credentials 15 minutes before the old ones are said to expire:
+    # here after one second. Two seconds later the pool refuses the old ones.
+    with Issuer(TEMPORARY_SIGNER, lifetime=15 * 60 + 1, truth=3) as issuer:
+        settings = {**TEMPORARY, **IN_ROLE, "max_requests_per_second": 10}
+        with Emulator(Pool(3000), credentials=issuer.issued) as slow:
+            run = run_tap(
+                config(slow) | settings,
+                env={**at.environment, "AWS_ENDPOINT_URL_STS": issuer.url},
+            )
+            assert run.returncode == 0, run.stderr
+            assert run.stdout.count('"type":"RECORD"') == 3000
+            assert slow.log.seconds() > 4
+            assert slow.log.count() == slow.log.count(outcome="ok")
+            assert 2 <= len(issuer.issued) < 10
+
+
+def test_a_command_whose_role_is_refused_says_so_in_one_line(at: Stage, emulator: Emulator) -> None:
+    """Botocore's own warning, with a traceback and AWS's text, is not shown."""
+    settings = {**TEMPORARY, **IN_ROLE, "aws_assume_role_external_id": "wrong"}
+    run = run_tap(config(emulator, **settings), env=at.environment)
+    assert run.returncode == 1
+    (line,) = [line for line in run.stderr.splitlines() if "| INFO " not in line]
+    assert "AWS refused AssumeRole (AccessDenied)" in line
+
+
+@pytest.mark.usefixtures("environ")
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"aws_assume_role_external_id": "wrong"}, "AccessDenied"),
+        ({"aws_secret_access_key": "wrong"}, "InvalidSignatureException"),
+        ({"aws_access_key_id": "AKIAUNKNOWN"}, "UnrecognizedClientException"),
+    ],
+)
+def test_a_role_that_is_refused_is_a_refusal(
+    settings: Mapping[str, str], expected: str, emulator: Emulator
+) -> None:
+    """The line names the setting, the permission and AWS's code."""
+    text = refusal(emulator, **{**TEMPORARY, **IN_ROLE, **settings})
+    assert f"AWS refused AssumeRole ({expected})" in text
+    assert "`aws_assume_role_arn`" in text
+    assert "sts:AssumeRole" in text
+
+
+# What cannot be had
+
+
+@pytest.mark.parametrize("settings", [{}, IN_ROLE])
+def test_no_credentials_anywhere_is_a_refusal(
+    settings: Mapping[str, str], emulator: Emulator, environ: pytest.MonkeyPatch
+) -> None:
+    """The line says which settings there are, and what else is looked at."""
+    for name in OTHER:
+        environ.delenv(name)
+    text = refusal(emulator, **settings)
+    assert "no AWS credentials were found: set `aws_access_key_id`" in text
+
+
+@pytest.mark.usefixtures("environ")
+def test_a_profile_that_is_not_there_is_a_refusal(emulator: Emulator) -> None:
+    """The line names the setting."""
+    assert "`aws_profile` or AWS_PROFILE names a profile that is not in" in refusal(
+        emulator, aws_profile="nobody"
+    )
+
+
+@pytest.mark.usefixtures("environ")
+def test_a_region_that_cannot_be_told_is_a_refusal(emulator: Emulator) -> None:
+    """An emulator's pool id has no region in it, and nothing else says one."""
+    text = refusal(emulator, **PAIR, user_pool_id="local_abc")
+    assert text == (
+        "the region cannot be told from `user_pool_id` local_abc: set `region`, such as us-east-1"
+    )
+
+
+UNRESOLVED = {
+    "vaults://planted/secret+access/key+0000000000001": "vaults://… cannot be resolved: the "
+    "schemes are env://, file://, aws-secretsmanager://, aws-ssm://, supabase-vault://",
+    "env://NOT_THERE": "there is no such environment variable",
+    "env://EMPTY": "env://EMPTY stands for is empty or has a line break in it",
+    "env://TWO_LINES": "env://TWO_LINES stands for is empty or has a line break in it",
+    "file:///not/there": "file:///not/there cannot be resolved: No such file or directory",
+    "file:///": "Is a directory",
+    "aws-secretsmanager://not-there": "there is no such secret",
+    "aws-secretsmanager://{at}/binary": "the secret is binary, not text",
+    "aws-secretsmanager://{at}/all#not-there": "is no JSON object with a text at the key not-there",
+    "aws-secretsmanager://{at}/aws_session_token#a": "is no JSON object with a text at the key a",
+    "aws-ssm:///not/there": "there is no such secret",
+    "aws-ssm://": "ssm cannot be asked (ParamValidationError)",
+    "supabase-vault://not there": "there is no such secret in Supabase Vault",
+}
+
+
+@pytest.mark.parametrize("setting", ["aws_session_token", "aws_assume_role_external_id"])
+@pytest.mark.parametrize("reference", UNRESOLVED)
+def test_a_reference_that_cannot_be_resolved_is_a_refusal(
+    setting: str, reference: str, at: Stage, emulator: Emulator, environ: pytest.MonkeyPatch
+) -> None:
+    """The line names the setting and the reference, and says why."""
+    environ.setenv("EMPTY", "")
+    environ.setenv("TWO_LINES", f"{TEMPORARY['aws_session_token']}\n")
+    reason = UNRESOLVED[reference]
+    reference = reference.format(at=at.vault.name)
+    settings = {**TEMPORARY, **IN_ROLE, setting: reference}
+    if reference.startswith("supabase-vault:"):
+        settings["vault_url"] = at.vault.url()
+    text = refusal(emulator, **settings)
+    assert text.startswith(f"`{setting}`: ")
+    assert reference in text or reference.startswith("vaults:")
+    assert reason in text
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"", b"\n", b"one\ntwo\n"])
+def test_a_file_that_holds_no_secret_is_a_refusal(
+    content: bytes, tmp_path: Path, emulator: Emulator
+) -> None:
+    """Binary, empty and many lines are told apart from a secret."""
+    path = tmp_path / "secret"
+    path.write_bytes(content)
+    text = refusal(emulator, aws_access_key_id=KEY_ID, aws_secret_access_key=path.as_uri())
+    assert re.search("it is no text in UTF-8|is empty or has a line break in it", text)
+
+
+@pytest.mark.parametrize("setting", TEMPORARY)
+def test_a_literal_with_a_line_break_is_a_refusal(setting: str, emulator: Emulator) -> None:
+    """A line break that came along with a secret is named, not sent."""
+    text = refusal(emulator, **{**TEMPORARY, setting: f"{TEMPORARY[setting]}\n"})
+    assert text == f"`{setting}` is empty or has a line break in it"
+
+
+ACTIONS = {
+    "aws-secretsmanager://cognito": "secretsmanager:GetSecretValue",
+    "aws-ssm:///cognito": "ssm:GetParameter",
+}
+
+
+@pytest.mark.parametrize("reference", ACTIONS)
+@pytest.mark.parametrize(
+    ("behaviour", "reason"),
+    [
+        (
+            {
+                "denied": {
+                    "cognito-idp:secretsmanager.GetSecretValue",
+                    "cognito-idp:AmazonSSM.GetParameter",
+                }
+            },
+            "no permission: allow {} (and kms:Decrypt of its key)",
+        ),
+        ({"credentials": {}}, "AWS refused {} (UnrecognizedClientException)"),
+        (None, "cannot be asked (NoCredentialsError)"),
+    ],
+    ids=["denied", "unknown", "nobody"],
+)
+def test_a_service_that_refuses_is_a_refusal(
+    reference: str,
+    behaviour: dict[str, Any] | None,
+    reason: str,
+    emulator: Emulator,
+    environ: pytest.MonkeyPatch,
+) -> None:
+    """The line names the IAM action that is missing, or says how AWS could not be asked."""
+    for name in OTHER if behaviour is None else ():
+        environ.delenv(name)
+    with Emulator(Pool(), **behaviour or {}) as service:
+        for name in ("SECRETS_MANAGER", "SSM"):
+            environ.setenv(f"AWS_ENDPOINT_URL_{name}", service.url)
+        text = refusal(emulator, aws_access_key_id=KEY_ID, aws_secret_access_key=reference)
+    assert reference in text
+    assert reason.format(ACTIONS[reference]) in text
+
+
+# Supabase Vault
+
+
+@pytest.mark.parametrize(
+    ("reference", "reason"),
+    [
+        ("not there", "there is no such secret in Supabase Vault"),
+        ("00000000-0000-4000-8000-000000000000", "there is no such secret in Supabase Vault"),
+        (NULL, "there is no such secret in Supabase Vault"),
+        (EMPTY, "is empty or has a line break in it"),
+        (KEY_OF_TWO, "2 secrets have this key id: use the secret's id or name"),
+        ("x' or true --", "there is no such secret in Supabase Vault"),
+    ],
+)
+def test_a_secret_that_vault_has_not_is_a_refusal(
+    reference: str, reason: str, at: Stage, emulator: Emulator
+) -> None:
+    """The line names the setting and the reference."""
+    vault = {"api_key_id": reference, "vault_url": at.vault.url()}
+    text = refusal(emulator, aws_access_key_id=KEY_ID, **vault)
+    assert text.startswith("`api_key_id`: ")
+    assert reference in text
+    assert reason in text
+
+
+def closed_port() -> int:
+    """A port that nobody listens at."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+BROKEN_VAULTS: dict[str, tuple[Callable[[Stage], str], str]] = {
+    "no permission": (
+        lambda at: at.vault.url("stranger"),
+        "the role of `vault_url` may not read vault.decrypted_secrets",
+    ),
+    "no Vault": (
+        lambda at: at.vault.url(database="postgres"),
+        "there is no Supabase Vault in the database dbname=postgres host=127.0.0.1 port=",
+    ),
+    "no database": (
+        lambda at: at.vault.url(database="not_there"),
+        'database "not_there" does not exist',
+    ),
+    "wrong password": (
+        lambda at: at.vault.url(password="planted/wrong"),
+        "password authentication failed",
+    ),
+    "nobody there": (
+        lambda at: at.vault.url().replace(str(at.vault.server.port), str(closed_port())),
+        "Connection refused",
+    ),
+    "a URL of another kind": (
+        lambda at: at.vault.url().replace("postgresql:", "mysql:"),
+        "the reference mysql://… cannot be resolved",
+    ),
+    "a URL with a fault": (
+        lambda at: f"{at.vault.url()}?planted=1",
+        "`vault_url` is no Postgres URL",
+    ),
+    "no URL": (lambda at: at.vault.url().partition("//")[2], "`vault_url` is no Postgres URL"),
+    "itself in Vault": (
+        lambda at: at.places["supabase-vault", "vault_url"],
+        "set `vault_url` to the database that holds Supabase Vault",
+    ),
+}
+
+
+@pytest.mark.usefixtures("environ")
+@pytest.mark.parametrize("fault", BROKEN_VAULTS)
+def test_a_vault_that_cannot_be_asked_is_a_refusal(
+    fault: str, at: Stage, emulator: Emulator
+) -> None:
+    """The line says why, and shows the database without the password."""
+    vault_url, reason = BROKEN_VAULTS[fault]
+    vault = {"api_key_id": NAME, "vault_url": vault_url(at)}
+    text = refusal(emulator, aws_access_key_id=KEY_ID, **vault)
+    assert reason in text
+    assert "vault_url" in text or "host=127.0.0.1" in text
+    assert "planted/wrong" not in text
+    assert "%40ssword" not in text
+
+
+def test_vault_is_asked_by_its_least_grants(at: Stage) -> None:
+    """The role that the other tests use may read the view and nothing else."""
+    with at.vault.server.connect(at.vault.name) as connection:
+        connection.execute(f"set role {at.vault.name}_reader".encode())
+        with pytest.raises(InsufficientPrivilege):
+            connection.execute("select secret from vault.secrets")
+
+
+# The document
+
+
+def blocks(language: str) -> list[str]:
+    """The fenced blocks of docs/credentials.md in a language."""
+    text = (Path(__file__).parent.parent / "docs" / "credentials.md").read_text(encoding="utf-8")
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def policies_and_configs() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The JSON blocks of the document."""
+    parsed = [json.loads(block) for block in blocks("json")]
+    return (
+        [block for block in parsed if "Version" in block],
+        [block for block in parsed if "Version" not in block],
+    )
+
+
+def test_the_documents_configs_have_no_problem_and_come_in_two_forms() -> None:
+    """Each way in stands there for Meltano and as a file, with the same settings."""
+    _, configs = policies_and_configs()
+    for_meltano = [
+        yaml.safe_load(block)["plugins"]["extractors"][0]["config"] for block in blocks("yaml")
+    ]
+    assert for_meltano == configs
+    assert len(configs) == 8
+    schema = copy.deepcopy(SCHEMA)
+    TapCognito.append_builtin_config(schema)
+    assert [problems(config, schema) for config in configs] == [[]] * 8
+
+
+def test_the_documents_policies_grant_what_errors_ask_for() -> None:
+    """Every action that the tap may name is granted by one of them."""
+    granted: set[str] = set()
+    for policy in policies_and_configs()[0]:
+        for statement in policy["Statement"]:
+            action = statement["Action"]
+            granted.update([action] if isinstance(action, str) else action)
+    assert granted == {
+        "cognito-idp:DescribeUserPool",
+        "cognito-idp:ListUsers",
+        "kms:Decrypt",
+        "sts:AssumeRole",
+        *ACTIONS.values(),
+    }
+
+
+def test_the_documents_grants_are_enough_for_vault(at: Stage, emulator: Emulator) -> None:
+    """A role made by them, and nothing else, reads the secret."""
+    (grants,) = blocks("sql")
+    role = f"{at.vault.name}_documented"
+    with at.vault.server.connect(at.vault.name) as connection:
+        connection.execute(grants.replace("cognito_vault", role).encode())
+        connection.execute(f"alter role {role} password '{PASSWORD}'".encode())
+    emulator.credentials = PERMANENT_SIGNER
+    vault_url = at.vault.url("documented")
+    assert read(emulator, aws_access_key_id=KEY_ID, api_key_id=NAME, vault_url=vault_url) == USERS
+
+
+def test_the_document_lists_every_scheme() -> None:
+    """The table of references has a row for each."""
+    text = (Path(__file__).parent.parent / "docs" / "credentials.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `([a-z-]+)://", text, re.MULTILINE)) == set(SCHEMES)

@@ -1,0 +1,132 @@
+"""However a run ends: soon, with whole lines, a status and a last line that says so."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import pytest
+
+from emulator import Emulator, Pool
+from support import emulator_config
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SOON = 2.0
+"""Seconds that a run may take to end; the document promises it."""
+
+
+@pytest.fixture(scope="module")
+def emulator() -> Iterator[Emulator]:
+    """A pool whose scan takes some seconds."""
+    with Emulator(Pool(6_000, seed=1), latency=0.05) as served:
+        yield served
+
+
+@contextmanager
+def running(
+    emulator: Emulator, folder: Path, stdout: int | IO[Any] = subprocess.PIPE, rate: int = 40
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A run of the tap under way, with its log in `folder`."""
+    config = folder / "config.json"
+    config.write_text(json.dumps(emulator_config(emulator, max_requests_per_second=rate)))
+    with (folder / "log").open("wb") as log:
+        command = [sys.executable, "-m", "tap_cognito", "--config", str(config)]
+        with subprocess.Popen(command, stdout=stdout, stderr=log) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
+
+
+def ended(process: subprocess.Popen[bytes], folder: Path) -> tuple[int, str]:
+    """The exit status of a run that has to end now, and the last line of its log."""
+    status = process.wait(SOON)
+    log = (folder / "log").read_text(encoding="utf-8")
+    assert "Traceback" not in log
+    return status, log.splitlines()[-1]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_signal_at_any_moment_leaves_whole_lines(
+    emulator: Emulator, tmp_path: Path, number: signal.Signals, seed: int
+) -> None:
+    """SIGINT and SIGTERM end a run soon, with 128 + their number, after a whole line."""
+    output = tmp_path / "output"
+    with output.open("wb") as stdout, running(emulator, tmp_path, stdout) as process:
+        while b"RECORD" not in output.read_bytes():
+            time.sleep(0.01)
+        time.sleep(random.Random(seed).uniform(0, 1.5))  # noqa: S311 - a moment
+        process.send_signal(number)
+        status, last = ended(process, tmp_path)
+    assert status == 128 + number
+    assert f"stopped by {number.name}" in last
+    lines = output.read_text(encoding="utf-8").splitlines(keepends=True)
+    assert lines[-1].endswith("\n")
+    assert {json.loads(line)["type"] for line in lines} == {"SCHEMA", "RECORD"}
+
+
+def test_a_target_that_goes_away_ends_the_run(emulator: Emulator, tmp_path: Path) -> None:
+    """A closed pipe is one line in the log and status 1."""
+    with running(emulator, tmp_path) as process:
+        assert process.stdout
+        process.stdout.readline()
+        process.stdout.close()
+        status, last = ended(process, tmp_path)
+    assert status == 1
+    assert "the target has closed its input" in last
+
+
+def test_a_blocked_target_holds_the_readers_back(emulator: Emulator, tmp_path: Path) -> None:
+    """Nothing is read that nobody takes; a signal still ends the run."""
+    before = emulator.log.count()
+    with running(emulator, tmp_path, rate=500) as process:
+        assert process.stdout
+        process.stdout.readline()
+        time.sleep(3)
+        read = emulator.log.count() - before
+        time.sleep(0.5)
+        assert emulator.log.count() - before == read
+        # 16 pages ahead, one in the hands of each reader, and what buffer and pipe hold
+        assert read < 16 + 16 + 10
+        process.send_signal(signal.SIGTERM)
+        status, _ = ended(process, tmp_path)
+    assert status == 128 + signal.SIGTERM
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
+def test_a_full_disk_ends_the_run(emulator: Emulator, tmp_path: Path) -> None:
+    """A record that cannot be written is a failure that names the reason."""
+    with Path("/dev/full").open("wb") as full, running(emulator, tmp_path, full) as process:
+        process.wait(30)
+        status, last = ended(process, tmp_path)
+    assert status == 1
+    assert os.strerror(28) in last
+
+
+def test_no_thread_outlives_a_failure(tmp_path: Path) -> None:
+    """A chain that fails ends the process although others still wait for their answers."""
+    with (
+        Emulator(Pool(6_000, seed=1), latency=0.3) as emulator,
+        running(emulator, tmp_path, subprocess.DEVNULL, rate=500) as process,
+    ):
+        while emulator.log.count() < 20:
+            time.sleep(0.01)
+        emulator.latency = 8
+        emulator.denied = {"cognito-idp:ListUsers"}
+        time.sleep(0.2)
+        emulator.latency = 0
+        status, last = ended(process, tmp_path)
+    assert status == 1
+    assert re.search("may not call cognito-idp:ListUsers", last)

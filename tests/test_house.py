@@ -1,0 +1,215 @@
+"""What the repository says of itself is true: links, permissions, workflows, the example."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import botocore.session
+import pytest
+import yaml
+
+import tap_cognito
+from emulator import Emulator, Pool
+from support import emulator_config
+from tap_cognito.settings import SCHEMA
+from tap_cognito.tap import TapCognito
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = Path(tap_cognito.__file__).parent
+SECURITY = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+PINNED = re.compile(r"\S+@[0-9a-f]{40} # v\d+(\.\d+)*")
+
+each_workflow = pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+
+
+def documents() -> list[Path]:
+    """The Markdown files of the repository, those that are not yet committed too."""
+    folders = [ROOT, *(ROOT / name for name in (".github", "docs", "examples", "benchmarks"))]
+    return sorted(path for folder in folders for path in folder.glob("*.md"))
+
+
+def load(path: Path) -> Any:
+    """Read a YAML file."""
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+@cache
+def operations() -> set[str]:
+    """The operations of Cognito that the code names."""
+    known = botocore.session.Session().get_service_model("cognito-idp").operation_names
+    names = set()
+    for path in PACKAGE.glob("*.py"):
+        names.update(re.findall(r'"([A-Z]\w+)"', path.read_text(encoding="utf-8")))
+    return names & set(known)
+
+
+# Documents
+
+
+@pytest.mark.parametrize("path", documents(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_to_files(path: Path) -> None:
+    """Each relative link in a document leads to a file of the repository, and to a title in it."""
+    text = re.sub(r"(?ms)^```.*?^```|`[^`\n]+`", "", path.read_text(encoding="utf-8"))
+    links = re.findall(
+        r"\]\(([^)\s]+)\)|^\[[^\]]+\]:\s+(\S+)|(?:src|href)=\"([^\"]+)\"", text, re.MULTILINE
+    )
+    for link in (next(filter(None, groups)) for groups in links):
+        if re.match(r"[a-z]+:", link):
+            continue
+        name, _, title = link.partition("#")
+        target = path.parent / name if name else path
+        assert target.exists(), link
+        if title:
+            assert title in set(_titles(target.read_text(encoding="utf-8"))), link
+
+
+def _titles(text: str) -> Iterator[str]:
+    """The anchors of a document's titles, as code hosts make them."""
+    for title in re.findall(r"(?m)^#+ (.+)$", text):
+        yield re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
+
+
+def test_the_layout_names_every_module() -> None:
+    """CONTRIBUTING.md has a place for each module of the package."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    (layout,) = re.findall(r"(?ms)^## How it is laid out$(.*?)^## ", text)
+    named = set(re.findall(r"`(?:tap_cognito/)?(\w+\.py)`", layout))
+    assert named == {path.name for path in PACKAGE.glob("[!_]*.py")}
+
+
+def test_every_operation_is_read_only_and_has_its_permission_documented() -> None:
+    """No operation that the code names writes, and docs/security.md grants each of them."""
+    assert operations() >= {"ListUsers", "DescribeUserPool"}
+    for name in operations():
+        assert name.startswith(("List", "Describe"))
+        assert f'"cognito-idp:{name}"' in SECURITY
+
+
+@pytest.mark.parametrize("stream", sorted(TapCognito(config={"user_pool_id": "a_1"}).streams))
+def test_the_documented_policy_of_a_stream_is_enough_and_the_least(
+    stream: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Read alone, a stream calls exactly the operations that its policy grants."""
+    (section,) = re.findall(rf"(?ms)^### {stream}$(.*?)(?=^### |\Z)", SECURITY)
+    policy = json.loads(re.findall(r"(?ms)^```json$(.*?)^```$", section)[0])
+    (statement,) = policy["Statement"]
+    with Emulator(Pool(200)) as emulator:
+        config = emulator_config(emulator)
+        catalog = TapCognito(config=config).catalog_dict
+        for entry in catalog["streams"]:
+            for one in entry["metadata"]:
+                if not one["breadcrumb"]:
+                    one["metadata"]["selected"] = entry["stream"] == stream
+        TapCognito(config=config, catalog=catalog).sync_all()
+        called = {f"cognito-idp:{name}" for name in emulator.log.by_operation()}
+    assert '"RECORD"' in capfd.readouterr().out
+    assert set(statement["Action"]) == called
+    assert statement["Resource"].endswith(":userpool/us-east-1_AbCdEf123")
+
+
+# Workflows
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted([ROOT / ".pre-commit-config.yaml", *(ROOT / ".github").rglob("*.yml")]),
+    ids=lambda path: path.name,
+)
+def test_yaml_can_be_read(path: Path) -> None:
+    """Each file that configures the house is YAML with something in it."""
+    assert load(path)
+
+
+@each_workflow
+def test_actions_are_pinned_by_digest(path: Path) -> None:
+    """Each action is pinned by a commit, with its version as a comment; or it is of this folder."""
+    text = path.read_text(encoding="utf-8")
+    used = re.findall(r"(?m)^\s*(?:- )?uses: (.+)$", text)
+    assert len(used) == text.count("uses:")
+    for one in used:
+        assert PINNED.fullmatch(one) or (ROOT / one).is_file(), one
+
+
+def test_a_version_has_one_digest() -> None:
+    """The same action stands everywhere with the same commit and the same version."""
+    pins: dict[str, set[str]] = {}
+    for path in WORKFLOWS:
+        for name, pin in re.findall(r"uses: (\S+)@(.+)", path.read_text(encoding="utf-8")):
+            pins.setdefault(name, set()).add(pin)
+    assert pins
+    assert all(len(found) == 1 for found in pins.values())
+
+
+@each_workflow
+def test_workflows_have_no_permission_but_what_a_job_asks_for(path: Path) -> None:
+    """Nothing is granted at the top, every job says its permissions, and no secret is used."""
+    workflow = load(path)
+    assert workflow["permissions"] == {}
+    for job in workflow["jobs"].values():
+        granted = job["permissions"]
+        assert "contents" not in granted or granted["contents"] == "read"
+    assert "secrets." not in path.read_text(encoding="utf-8")
+
+
+def test_the_gate_waits_for_every_job() -> None:
+    """The job that says all is green needs all others."""
+    jobs = load(ROOT / ".github" / "workflows" / "test.yml")["jobs"]
+    assert set(jobs["all-green"]["needs"]) == set(jobs) - {"all-green"}
+
+
+def test_the_wheel_is_tested_on_every_python_it_is_for() -> None:
+    """The matrix has the versions of the classifiers."""
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    classifiers = re.findall(r'"Programming Language :: Python :: (3\.\d+)"', text)
+    jobs = load(ROOT / ".github" / "workflows" / "test.yml")["jobs"]
+    assert jobs["wheel"]["strategy"]["matrix"]["python"] == classifiers
+
+
+@each_workflow
+def test_workflows_name_tests_that_exist(path: Path) -> None:
+    """A file that a workflow runs, or leaves out, is there."""
+    for name in re.findall(r"tests/\w+\.py", path.read_text(encoding="utf-8")):
+        assert (ROOT / name).is_file(), name
+
+
+def test_hooks_are_pinned_by_digest() -> None:
+    """Each hook of another repository is pinned by a commit, with its version as a comment."""
+    text = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
+    revisions = re.findall(r"(?m)^\s+rev: (.+)$", text)
+    assert len(revisions) == text.count("repo: https://")
+    for revision in revisions:
+        assert re.fullmatch(r"[0-9a-f]{40}  # frozen: v?\d+(\.\d+)*", revision)
+
+
+# The example
+
+
+def test_the_example_sets_only_what_there_is() -> None:
+    """Each variable of .env.example is a setting of the tap or of the target in meltano.yml."""
+    plugins = load(ROOT / "meltano.yml")["plugins"]
+    known = {
+        f"{plugin['name']}_{setting['name']}".upper().replace("-", "_")
+        for plugin in plugins["extractors"] + plugins["loaders"]
+        for setting in plugin["settings"]
+    }
+    text = (ROOT / ".env.example").read_text(encoding="utf-8")
+    variables = re.findall(r"(?m)^(?:# )?([A-Z_]+)=", text)
+    assert set(variables) <= known
+    assert len(variables) == len(set(variables))
+    assert {f"TAP_COGNITO_{name.upper()}" for name in SCHEMA["required"]} <= set(variables)
+
+
+def test_the_example_holds_no_secret_and_is_not_ignored() -> None:
+    """The example leaves what is secret empty; `.env`, its copy, cannot be committed."""
+    text = (ROOT / ".env.example").read_text(encoding="utf-8")
+    for name, value in re.findall(r"(?m)^(?:# )?([A-Z_]+)=(.*)$", text):
+        assert not value or name in {"TARGET_POSTGRES_HOST", "TARGET_POSTGRES_PORT"}
+    assert ".env" in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()

@@ -1,0 +1,212 @@
+"""How requests are spaced, and what throttling does to that."""
+
+from __future__ import annotations
+
+import threading
+import time
+from itertools import chain, pairwise, repeat
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tap_cognito import pace as module
+from tap_cognito.pace import Pace, Stopped
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+LIMIT = 20.0
+PATIENCE = 10
+"""Seconds after which a thread is taken to hang."""
+
+
+class Clock(threading.Event):
+    """A clock that only moves while somebody waits: the `stop` of a wait that takes no time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 100.0
+        self.waiters: list[threading.Thread] = []
+        self.oversleeps: Iterator[float] = repeat(0.0)
+        self.runs = threading.Event()
+        self.runs.set()
+
+    def monotonic(self) -> float:
+        """Seconds of this clock."""
+        return self.now
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Let the time pass."""
+        assert timeout is not None
+        self.runs.wait(PATIENCE)
+        self.waiters.append(threading.current_thread())
+        self.now += timeout + next(self.oversleeps)
+        return self.is_set()
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock that paces go by."""
+    clock = Clock()
+    monkeypatch.setattr(module, "time", clock)
+    return clock
+
+
+def slots(pace: Pace, clock: Clock, count: int) -> list[float]:
+    """Take slots as fast as they come, and tell when that was."""
+    taken = []
+    for _ in range(count):
+        pace.wait(clock)
+        taken.append(clock.now)
+    return taken
+
+
+def gaps(taken: list[float]) -> list[float]:
+    """Seconds from each slot to the next."""
+    return [later - earlier for earlier, later in pairwise(taken)]
+
+
+def rate(pace: Pace, clock: Clock) -> float:
+    """Requests a second at which two slots follow each other now."""
+    (gap,) = gaps(slots(pace, clock, 2))
+    return 1 / gap
+
+
+def queue_up(pace: Pace, take: Callable[[], object], count: int) -> list[threading.Thread]:
+    """Start threads that take a slot, each one when those before it wait."""
+    threads = [threading.Thread(target=take, daemon=True) for _ in range(count)]
+    for number, thread in enumerate(threads, 1):
+        thread.start()
+        deadline = time.monotonic() + PATIENCE
+        while len(pace._queue) < number:  # noqa: SLF001 - the only place where waiting shows
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+    return threads
+
+
+def join(threads: list[threading.Thread]) -> None:
+    """Wait until threads have ended."""
+    for thread in threads:
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
+
+
+def test_requests_are_spaced_evenly(clock: Clock) -> None:
+    """Slots are `1 / limit` seconds apart, and each one is counted."""
+    pace = Pace(LIMIT)
+    assert gaps(slots(pace, clock, 50)) == pytest.approx([1 / LIMIT] * 49)
+    assert (pace.requests, pace.throttled_requests) == (50, 0)
+
+
+def test_idling_saves_no_slots_up(clock: Clock) -> None:
+    """After an hour without requests they are as far apart as before."""
+    pace = Pace(LIMIT)
+    slots(pace, clock, 5)
+    clock.now += 3600
+    assert gaps(slots(pace, clock, 5)) == pytest.approx([1 / LIMIT] * 4)
+
+
+def test_waking_late_costs_no_slots(clock: Clock) -> None:
+    """A machine that wakes each waiting request a little late still reaches the limit."""
+    pace = Pace(LIMIT)
+    clock.oversleeps = repeat(0.03)
+    taken = slots(pace, clock, 101)
+    assert taken[-1] - taken[0] == pytest.approx(100 / LIMIT, rel=0.01)
+
+
+def test_a_machine_that_stood_still_makes_no_burst(clock: Clock) -> None:
+    """When waiting requests were not woken for a minute, a quarter second is made up for."""
+    pace = Pace(LIMIT)
+    pace.wait(clock)
+    clock.oversleeps = chain([60.0], repeat(0.0))
+    clock.runs.clear()
+    threads = queue_up(pace, lambda: pace.wait(clock), 20)
+    before = clock.now
+    clock.runs.set()
+    join(threads)
+    assert pace.requests == 1 + 20
+    assert clock.now - before - 60 >= 20 / LIMIT - 0.25 - 1 / LIMIT
+
+
+def test_those_who_wait_get_their_slots_in_order(clock: Clock) -> None:
+    """Threads take slots in the order in which they came."""
+    pace = Pace(LIMIT)
+    pace.wait(clock)
+    clock.runs.clear()
+    threads = queue_up(pace, lambda: pace.wait(clock), 12)
+    clock.runs.set()
+    join(threads)
+    assert clock.waiters == threads
+
+
+def test_one_second_of_throttling_is_one_cut(clock: Clock) -> None:
+    """However many requests are throttled within a second, the rate falls by 30% once."""
+    pace = Pace(LIMIT)
+    slots(pace, clock, 10)
+    for _ in range(12):
+        pace.throttled()
+        clock.now += 0.05
+    assert rate(pace, clock) == pytest.approx(0.7 * LIMIT, rel=0.05)
+    assert pace.throttled_requests == 12
+
+
+def test_a_throttled_request_makes_the_next_one_wait(clock: Clock) -> None:
+    """After a cut, a whole interval of the new rate passes before the next request."""
+    pace = Pace(LIMIT)
+    slots(pace, clock, 1)
+    clock.now += 10
+    pace.throttled()
+    cut_at = clock.now
+    (taken,) = slots(pace, clock, 1)
+    assert taken - cut_at == pytest.approx(1 / (0.7 * LIMIT))
+
+
+@pytest.mark.parametrize(("limit", "slowest"), [(LIMIT, 1.0), (0.5, 0.5)])
+def test_throttling_never_stops_the_requests(clock: Clock, limit: float, slowest: float) -> None:
+    """A minute of throttling leaves one request a second, or the limit where that is less."""
+    pace = Pace(limit)
+    for _ in range(60):
+        pace.throttled()
+        clock.now += 1
+    pace.throttled()
+    assert slowest <= round(rate(pace, clock), 9) <= slowest + 0.5
+
+
+def test_the_rate_comes_back_up_to_the_limit(clock: Clock) -> None:
+    """Half a request a second is gained each second, and never more than the limit."""
+    pace = Pace(LIMIT)
+    pace.throttled()
+    clock.now += 4
+    assert rate(pace, clock) == pytest.approx(0.7 * LIMIT + 0.5 * 4, rel=0.02)
+    clock.now += 3600
+    assert rate(pace, clock) == pytest.approx(LIMIT)
+
+
+def test_a_stop_ends_all_waits_at_once() -> None:
+    """Threads that would wait for hours end with `Stopped`, and take no slot."""
+    pace = Pace(0.0001)
+    pace.wait()
+    stop = threading.Event()
+    stopped: list[Stopped] = []
+
+    def take() -> None:
+        with pytest.raises(Stopped) as caught:
+            pace.wait(stop)
+        stopped.append(caught.value)
+
+    threads = queue_up(pace, take, 16)
+    stop.set()
+    join(threads)
+    assert len(stopped) == 16
+    assert pace.requests == 1
+
+
+def test_after_a_stop_the_next_slot_is_still_there(clock: Clock) -> None:
+    """A wait that was stopped moves nobody else's slot."""
+    pace = Pace(LIMIT)
+    (first,) = slots(pace, clock, 1)
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(Stopped):
+        pace.wait(stop)
+    assert slots(pace, clock, 1) == pytest.approx([first + 1 / LIMIT])

@@ -1,0 +1,84 @@
+"""The quickstart, as a new user meets it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from support import TIMEOUT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parent.parent
+MINE = {
+    "AWS_PROFILE": "mine",
+    "MELTANO_ENVIRONMENT": "prod",
+    "TAP_COGNITO_USER_POOL_ID": "us-east-1_Mine",
+    "TARGET_POSTGRES_SQLALCHEMY_URL": "postgresql+psycopg://mine.invalid/mine",
+}
+"""What a user has set for a pipeline of theirs: the quickstart must not touch it."""
+
+
+@contextmanager
+def quickstart() -> Iterator[tuple[subprocess.Popen[str], Path]]:
+    """Start the quickstart with a folder for temporary files of its own."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # the server's user must get through
+        with subprocess.Popen(
+            [sys.executable, "-m", "quickstart"],
+            cwd=ROOT,
+            env={**os.environ, **MINE, "TMPDIR": name, "PYTHONUTF8": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+        ) as process:
+            try:
+                yield process, folder
+            finally:
+                process.kill()
+
+
+@pytest.mark.parametrize(
+    ("number", "moment"),
+    [
+        (signal.SIGINT, "Creating"),
+        (signal.SIGTERM, "meltano run"),
+        (signal.SIGINT, "Beginning sync"),
+    ],
+)
+def test_a_stop_leaves_nothing_behind(number: signal.Signals, moment: str) -> None:
+    """Stopped in the middle, it ends its programs and removes its files."""
+    with quickstart() as (process, folder):
+        assert process.stdout
+        assert any(moment in line for line in process.stdout)
+        time.sleep(0.5)
+        children = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(number)
+        output, _ = process.communicate(timeout=TIMEOUT)
+        assert process.returncode == 128 + number, output
+        assert "Everything is cleaned up" in output
+        assert [child for child in children if child.is_running()] == []
+        assert list(folder.iterdir()) == []
+
+
+def test_it_runs_again_to_the_end() -> None:
+    """After runs that were stopped it loads all users, says so, and leaves nothing behind."""
+    with quickstart() as (process, folder):
+        output, _ = process.communicate(timeout=TIMEOUT)
+        assert process.returncode == 0, output
+        assert "All 300 users arrived" in output
+        assert " attributes | jsonb" in output
+        assert list(folder.iterdir()) == []

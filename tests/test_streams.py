@@ -1,0 +1,752 @@
+"""Every stream, from the pool through the real target into a real Postgres."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sysconfig
+from collections import Counter
+from datetime import datetime, timedelta
+from math import ceil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+
+from emulator import Emulator, Pool, resources
+from support import TIMEOUT, Database, emulator_config, run_tap, wire_row
+from tap_cognito import user_pool
+from tap_cognito.pace import Pace
+from tap_cognito.tap import TapCognito
+from tap_cognito.validation import SEARCHABLE
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Iterator, Mapping
+
+    from emulator.pool import Wire
+    from quickstart.postgres import Postgres
+
+SECRETS = (resources.CLIENT_SECRET, resources.PROVIDER_SECRET, resources.PRIVATE_KEY)
+TEXT, TIMESTAMP = "text", "timestamp without time zone"
+
+
+LOG_CONFIG = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(levelname)s:%(name)s:%(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"level": "DEBUG", "handlers": ["stderr"]},
+}
+
+
+class Table(NamedTuple):
+    """What a stream's table looks like: each column's type, and the API's name of its value."""
+
+    keys: int
+    """How many of the columns, from the first one on, are the primary key."""
+    columns: dict[str, tuple[str, str]]
+
+
+_POOL_ID = {"user_pool_id": (TEXT, "UserPoolId")}
+_DATES = {
+    "created_at": (TIMESTAMP, "CreationDate"),
+    "updated_at": (TIMESTAMP, "LastModifiedDate"),
+}
+TABLES = {
+    "users": Table(
+        1,
+        {
+            "username": (TEXT, "Username"),
+            "email": (TEXT, ""),
+            "status": (TEXT, "UserStatus"),
+            "enabled": ("boolean", "Enabled"),
+            "created_at": (TIMESTAMP, "UserCreateDate"),
+            "updated_at": (TIMESTAMP, "UserLastModifiedDate"),
+            "attributes": ("jsonb", ""),
+        },
+    ),
+    "groups": Table(
+        2,
+        {
+            **_POOL_ID,
+            "group_name": (TEXT, "GroupName"),
+            "description": (TEXT, "Description"),
+            "role_arn": (TEXT, "RoleArn"),
+            "precedence": ("bigint", "Precedence"),
+            **_DATES,
+        },
+    ),
+    "group_memberships": Table(
+        3, {**_POOL_ID, "group_name": (TEXT, "GroupName"), "username": (TEXT, "Username")}
+    ),
+    "identity_providers": Table(
+        2,
+        {
+            **_POOL_ID,
+            "provider_name": (TEXT, "ProviderName"),
+            "provider_type": (TEXT, "ProviderType"),
+            "attribute_mapping": ("jsonb", "AttributeMapping"),
+            "idp_identifiers": ("jsonb", "IdpIdentifiers"),
+            **_DATES,
+        },
+    ),
+    "app_clients": Table(
+        2, {**_POOL_ID, "client_id": (TEXT, "ClientId"), "client_name": (TEXT, "ClientName")}
+    ),
+    "user_pool": Table(
+        1,
+        {
+            **_POOL_ID,
+            "id": (TEXT, "Id"),
+            "arn": (TEXT, "Arn"),
+            "name": (TEXT, "Name"),
+            "status": (TEXT, "Status"),
+            "estimated_number_of_users": ("bigint", "EstimatedNumberOfUsers"),
+            "mfa_configuration": (TEXT, "MfaConfiguration"),
+            "deletion_protection": (TEXT, "DeletionProtection"),
+            "domain": (TEXT, "Domain"),
+            "schema_attributes": ("jsonb", "SchemaAttributes"),
+            "policies": ("jsonb", "Policies"),
+            "lambda_config": ("jsonb", "LambdaConfig"),
+            "tags": ("jsonb", "UserPoolTags"),
+            **_DATES,
+        },
+    ),
+}
+each_stream = pytest.mark.parametrize("stream", TABLES)
+
+
+def truth(pool: Pool, stream: str) -> list[tuple[Any, ...]]:
+    """The rows that a stream's table must hold."""
+    if stream == "users":
+        return [wire_row(user) for user in pool.users()]
+    items = {
+        "groups": pool.groups.values(),
+        "group_memberships": (
+            {"GroupName": group, **user} for group in pool.groups for user in pool.members(group)
+        ),
+        "identity_providers": pool.providers.values(),
+        "app_clients": pool.clients.values(),
+        "user_pool": [{"EstimatedNumberOfUsers": len(pool), **pool.description}],
+    }
+    return [
+        tuple(
+            _utc(item[name]) if kind == TIMESTAMP and name in item else item.get(name)
+            for kind, name in TABLES[stream].columns.values()
+        )
+        for item in ({**item, "UserPoolId": pool.id} for item in items[stream])
+    ]
+
+
+def by_key(stream: str, rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Sort the rows of a stream by their key."""
+    return sorted(rows, key=lambda row: row[: TABLES[stream].keys])
+
+
+def pages(count: int) -> int:
+    """How many requests list so many things."""
+    return max(1, ceil(count / 60))
+
+
+REQUESTS: dict[str, Callable[[Pool], dict[str, int]]] = {
+    "users": lambda pool: {
+        "ListUsers": 1 + sum(map(pages, Counter(map(_first_digit, pool.users())).values()))
+    },
+    "groups": lambda pool: {"ListGroups": pages(len(pool.groups))},
+    "group_memberships": lambda pool: {
+        "ListGroups": pages(len(pool.groups)),
+        "ListUsersInGroup": sum(pages(len(list(pool.members(one)))) for one in pool.groups),
+    },
+    "identity_providers": lambda pool: {
+        "ListIdentityProviders": pages(len(pool.providers)),
+        "DescribeIdentityProvider": len(pool.providers),
+    },
+    "app_clients": lambda pool: {"ListUserPoolClients": pages(len(pool.clients))},
+    "user_pool": lambda _: {"DescribeUserPool": 1},
+}
+"""The formulas of docs/streams.md."""
+
+
+def selecting(folder: Path, *streams: str, without: tuple[str, ...] = ()) -> Path:
+    """Write a catalog that selects these streams, without some columns."""
+    catalog = TapCognito(config={"user_pool_id": "us-east-1_Any"}).catalog_dict
+    for stream in catalog["streams"]:
+        for entry in stream["metadata"]:
+            *_, column = entry["breadcrumb"] or [None]
+            chosen = column not in without if column else stream["stream"] in streams
+            entry["metadata"]["selected"] = chosen
+    path = folder / "catalog.json"
+    path.write_text(json.dumps(catalog))
+    return path
+
+
+def pour(messages: str, database: Database, folder: Path, **more: Any) -> None:
+    """Let target-postgres load what a tap has written."""
+    config = folder / "target.json"
+    config.write_text(json.dumps({**database.target_config, **more}))
+    target = Path(sysconfig.get_path("scripts")) / "target-postgres"
+    done = subprocess.run(
+        [target, "--config", config],
+        input=messages,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=TIMEOUT,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def table(database: Database, stream: str) -> list[tuple[Any, ...]]:
+    """What was loaded of a stream."""
+    return database.rows(f"select * from cognito.{stream}")  # noqa: S608 - our own names
+
+
+def columns(database: Database, stream: str) -> list[tuple[str, str]]:
+    """The columns of a stream's table, with their types."""
+    rows = database.rows(
+        "select column_name, data_type, table_name from information_schema.columns "
+        "where table_schema = 'cognito' order by ordinal_position"
+    )
+    return [(name, kind) for name, kind, table in rows if table == stream]
+
+
+def messages(output: str, kind: str) -> dict[str, list[dict[str, Any]]]:
+    """The messages of one kind, by stream."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for message in map(json.loads, output.splitlines()):
+        if message["type"] == kind:
+            found.setdefault(message["stream"], []).append(message)
+    return found
+
+
+def usernames(tap: TapCognito) -> list[str]:
+    """Whom a tap reads, in order of their names."""
+    messages = tap.streams["users"].get_records(None)
+    return sorted(record["username"] for record in messages if isinstance(record, dict))
+
+
+def errors(run: subprocess.CompletedProcess[str]) -> list[str]:
+    """The lines of the log that tell of an error."""
+    return [line for line in run.stderr.splitlines() if "| ERROR " in line]
+
+
+def requests(emulator: Emulator) -> dict[str, int]:
+    """How many requests were answered, by operation; all of them well."""
+    found = emulator.log.by_operation()
+    assert all(set(outcomes) == {"ok"} for outcomes in found.values())
+    return {operation: outcomes["ok"] for operation, outcomes in found.items()}
+
+
+def _first_digit(user: Wire) -> str:
+    (sub,) = (one["Value"] for one in user["Attributes"] if one["Name"] == "sub")
+    return str(sub)[0]
+
+
+def _utc(seconds: float) -> datetime:
+    return datetime(1970, 1, 1) + timedelta(seconds=seconds)  # noqa: DTZ001 - as Postgres has it
+
+
+def large_pool() -> Pool:
+    """A pool that has several pages of everything."""
+    pool = Pool(2_000)
+    for number in range(130):
+        group = {**pool.groups["admins"], "GroupName": f"group {number}", "Precedence": number}
+        pool.groups[group["GroupName"]] = group
+    for number, user in zip(range(150), pool.users(), strict=False):
+        pool.join(user["Username"], "group 7")
+        if number < 60:
+            pool.join(user["Username"], "group 8")
+    return pool
+
+
+class Loaded(NamedTuple):
+    """All streams of a pool, loaded in one run."""
+
+    pool: Pool
+    run: subprocess.CompletedProcess[str]
+    requests: dict[str, int]
+    database: Database
+
+
+@pytest.fixture(scope="module")
+def loaded(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Loaded:
+    """A large pool, loaded; every logger was told to tell all it does."""
+    folder = tmp_path_factory.mktemp("streams")
+    log_config = folder / "logging.yaml"
+    log_config.write_text(json.dumps(LOG_CONFIG))
+    database = Database("all_streams", postgres)
+    with postgres.connect() as connection:
+        connection.execute(f"create database {database.name}".encode())
+    pool = large_pool()
+    with Emulator(pool) as emulator:
+        run = run_tap(
+            emulator_config(emulator),
+            "--catalog",
+            selecting(folder, *TABLES),
+            env={"SINGER_SDK_LOG_CONFIG": str(log_config)},
+        )
+    assert run.returncode == 0, run.stderr
+    pour(run.stdout, database, folder)
+    return Loaded(pool, run, requests(emulator), database)
+
+
+class Unhurried(Pace):
+    """A pace that counts requests and lets nobody wait."""
+
+    def __init__(self, limit: float) -> None:
+        super().__init__(limit)
+        self.limit = limit
+
+    def wait(self, stop: threading.Event | None = None) -> None:  # noqa: ARG002 - as in the base
+        """Take a slot at once."""
+        self.requests += 1
+
+
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> list[Unhurried]:
+    """The paces that are made while the test runs, none of which lets anybody wait."""
+    made: list[Unhurried] = []
+
+    def pace(limit: float) -> Unhurried:
+        made.append(Unhurried(limit))
+        return made[-1]
+
+    monkeypatch.setattr(user_pool, "Pace", pace)
+    return made
+
+
+@pytest.fixture
+def small() -> Iterator[Emulator]:
+    """An emulated pool of 50 users."""
+    with Emulator(Pool(50)) as emulator:
+        yield emulator
+
+
+# Tables
+
+
+@each_stream
+def test_each_row_equals_the_pool(loaded: Loaded, stream: str) -> None:
+    """The table of each stream holds what the API says, row by row, over several pages."""
+    expected = truth(loaded.pool, stream)
+    assert by_key(stream, table(loaded.database, stream)) == by_key(stream, expected)
+    assert expected
+
+
+@each_stream
+def test_each_table_has_its_columns_and_key(loaded: Loaded, stream: str) -> None:
+    """Names, order and types of the columns and the primary key are as documented."""
+    expected = TABLES[stream]
+    types = [(name, kind) for name, (kind, _) in expected.columns.items()]
+    keys = loaded.database.rows(
+        "select column_name, table_name from information_schema.key_column_usage "
+        "where table_schema = 'cognito' order by ordinal_position"
+    )
+    assert columns(loaded.database, stream) == types
+    assert [name for name, table in keys if table == stream] == list(expected.columns)[
+        : expected.keys
+    ]
+
+
+def test_no_secret_of_providers_and_clients_comes_out(loaded: Loaded) -> None:
+    """Secrets that the API returns are in no message, no line of the debug log and no table."""
+    held = json.dumps([loaded.pool.providers, loaded.pool.clients])
+    tables = "".join(
+        str(loaded.database.rows(f"select to_jsonb(t)::text from cognito.{stream} t"))  # noqa: S608
+        for stream in TABLES
+    )
+    assert loaded.requests["DescribeIdentityProvider"] == len(loaded.pool.providers)
+    assert "DEBUG:" in loaded.run.stderr
+    for secret in SECRETS:
+        assert secret in held
+        assert secret not in loaded.run.stdout + loaded.run.stderr + tables
+
+
+# Selection
+
+
+def test_only_users_are_read_by_default(small: Emulator) -> None:
+    """A run without a catalog reads the users and asks for nothing else."""
+    run = run_tap(emulator_config(small))
+    assert run.returncode == 0, run.stderr
+    assert set(messages(run.stdout, "SCHEMA")) == {"users"}
+    assert requests(small) == {"ListUsers": 1}
+
+
+@each_stream
+def test_a_selected_stream_costs_the_documented_requests(
+    stream: str,
+    unhurried: list[Unhurried],
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """A stream that is selected alone makes the requests of its formula, each after its pace."""
+    pool = large_pool()
+    for number in range(120):
+        pool.providers[f"provider {number}"] = {
+            **pool.providers["Corporate"],
+            "ProviderName": f"provider {number}",
+        }
+        pool.clients[f"client{number}"] = {
+            "ClientId": f"client{number}",
+            "ClientName": "one of many",
+            "UserPoolId": pool.id,
+        }
+    with Emulator(pool) as emulator:
+        catalog = json.loads(selecting(tmp_path, stream).read_text())
+        TapCognito(config=emulator_config(emulator), catalog=catalog).sync_all()
+    output = capfd.readouterr().out
+    expected = REQUESTS[stream](pool)
+    assert set(messages(output, "SCHEMA")) == {stream}
+    assert len(messages(output, "RECORD")[stream]) == len(truth(pool, stream))
+    assert requests(emulator) == expected
+    assert sum(pace.requests for pace in unhurried) == sum(expected.values())
+
+
+@pytest.mark.parametrize(
+    ("users", "least", "most"), [(0, 1, 1), (1, 1, 1), (60, 1, 1), (61, 3, 18), (600, 11, 26)]
+)
+def test_a_small_pool_costs_few_requests(
+    users: int, least: int, most: int, unhurried: list[Unhurried]
+) -> None:
+    """Up to 60 users cost one request; a small pool some more than its pages, at the most 16."""
+    with Emulator(Pool(users)) as emulator:
+        tap = TapCognito(config=emulator_config(emulator))
+        found = usernames(tap)
+    assert found == sorted(user["Username"] for user in emulator.pool.users())
+    assert least <= emulator.log.count("ListUsers") <= most
+    assert unhurried
+
+
+def test_columns_that_are_not_selected_are_nowhere(
+    small: Emulator, database: Database, tmp_path: Path
+) -> None:
+    """A deselected column is not in SCHEMA, RECORD and table; the others stay as they are."""
+    dropped = ("description", "role_arn", "attribute_mapping", "policies", "tags", "client_name")
+    chosen = {
+        stream: [name for name in TABLES[stream].columns if name not in dropped]
+        for stream in ("groups", "identity_providers", "user_pool", "app_clients")
+    }
+    run = run_tap(
+        emulator_config(small), "--catalog", selecting(tmp_path, *chosen, without=dropped)
+    )
+    pour(run.stdout, database, tmp_path)
+    schemas, records = messages(run.stdout, "SCHEMA"), messages(run.stdout, "RECORD")
+    for stream, names in chosen.items():
+        places = [list(TABLES[stream].columns).index(name) for name in names]
+        rows = [tuple(row[place] for place in places) for row in truth(small.pool, stream)]
+        assert [list(one["schema"]["properties"]) for one in schemas[stream]] == [names]
+        assert {tuple(one["record"]) for one in records[stream]} == {tuple(names)}
+        assert [name for name, _ in columns(database, stream)] == names
+        assert by_key(stream, table(database, stream)) == by_key(stream, rows)
+
+
+def test_providers_are_only_described_for_columns_that_need_it(
+    small: Emulator, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Without mapping and identifiers nobody asks for details, which hold the secrets."""
+    dropped = ("attribute_mapping", "idp_identifiers")
+    catalog = selecting(tmp_path, "identity_providers", without=dropped).read_text()
+    TapCognito(config=emulator_config(small), catalog=json.loads(catalog)).sync_all()
+    records = messages(capfd.readouterr().out, "RECORD")["identity_providers"]
+    assert [one["record"]["provider_type"] for one in records] == ["OIDC", "SignInWithApple"]
+    assert requests(small) == {"ListIdentityProviders": 1}
+
+
+# Quotas
+
+
+def test_each_operation_has_the_pace_of_its_quota(
+    small: Emulator,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """ListUsers and ListUsersInGroup share a pace; each other operation has one of 5 a second."""
+    taken: list[Unhurried] = []
+
+    class Noted(Unhurried):
+        def wait(self, stop: threading.Event | None = None) -> None:
+            super().wait(stop)
+            taken.append(self)
+
+    monkeypatch.setattr(user_pool, "Pace", Noted)
+    catalog = json.loads(selecting(tmp_path, *TABLES).read_text())
+    config = emulator_config(small, max_requests_per_second=24)
+    TapCognito(config=config, catalog=catalog).sync_all()
+    assert messages(capfd.readouterr().out, "RECORD").keys() == TABLES.keys()
+    paces: dict[str, set[Unhurried]] = {}
+    for pace, request in zip(taken, small.log.requests, strict=True):
+        paces.setdefault(request.operation, set()).add(pace)
+    ((users,), (members,)) = paces.pop("ListUsers"), paces.pop("ListUsersInGroup")
+    others = [pace for (pace,) in paces.values()]
+    assert users is members
+    assert users.limit == 24
+    assert set(paces) == {
+        *("ListGroups", "ListUserPoolClients", "DescribeUserPool"),
+        *("ListIdentityProviders", "DescribeIdentityProvider"),
+    }
+    assert [pace.limit for pace in others] == [5] * len(others)
+    assert len({users, *others}) == 1 + len(others)
+
+
+# What can go wrong
+
+
+@pytest.mark.parametrize(
+    ("action", "denied"),
+    [
+        ("ListUsers", {"users"}),
+        ("ListUsersInGroup", {"group_memberships"}),
+        ("ListIdentityProviders", {"identity_providers"}),
+        ("DescribeIdentityProvider", {"identity_providers"}),
+        ("ListUserPoolClients", {"app_clients"}),
+        ("DescribeUserPool", {"user_pool"}),
+    ],
+)
+def test_a_missing_permission_costs_only_its_stream(
+    small: Emulator, tmp_path: Path, action: str, denied: set[str]
+) -> None:
+    """What may not be read is one line that names the IAM action; the rest is read; status 1."""
+    small.denied = {f"cognito-idp:{action}"}
+    run = run_tap(emulator_config(small), "--catalog", selecting(tmp_path, *TABLES))
+    (line,) = errors(run)
+    (stream,) = denied
+    assert f"`{stream}`: the credentials may not call cognito-idp:{action} on " in line
+    assert run.stderr.splitlines()[-1] == line
+    assert messages(run.stdout, "RECORD").keys() == TABLES.keys() - denied
+    assert run.returncode == 1
+
+
+def test_the_other_streams_are_loaded_when_one_is_denied(
+    small: Emulator, database: Database, tmp_path: Path
+) -> None:
+    """Two streams that need a missing permission are two lines; the target loads the others."""
+    small.denied = {"cognito-idp:ListGroups"}
+    run = run_tap(emulator_config(small), "--catalog", selecting(tmp_path, *TABLES))
+    pour(run.stdout, database, tmp_path)
+    denied = ["group_memberships", "groups"]
+    assert [line.split("`")[1] for line in errors(run)] == denied
+    assert run.returncode == 1
+    for stream in TABLES.keys() - denied:
+        expected = truth(small.pool, stream)
+        assert by_key(stream, table(database, stream)) == by_key(stream, expected)
+    assert [table(database, stream) for stream in denied] == [[], []]
+
+
+class Vanishing(dict[str, dict[str, Any]]):
+    """Things that are listed; some are gone after so many look-ups."""
+
+    def __init__(self, items: Mapping[str, Wire], **lookups: int) -> None:
+        super().__init__(items)
+        self._left = lookups
+
+    def __contains__(self, name: object) -> bool:
+        """Look something up."""
+        if name in self._left:
+            self._left[str(name)] -= 1
+        return super().__contains__(name) and self._left.get(str(name), 0) >= 0
+
+
+def test_what_is_deleted_in_mid_run_is_no_failure(
+    small: Emulator, database: Database, tmp_path: Path
+) -> None:
+    """A group or a provider that goes after it was listed costs only itself."""
+    pool = small.pool
+    pool.groups["large"] = {**pool.groups["nobody"], "GroupName": "large"}
+    for _ in range(70):
+        pool.join(pool.create()["Username"], "large")
+    expected = {
+        "identity_providers": [
+            row for row in truth(pool, "identity_providers") if row[1] != "Corporate"
+        ],
+        "group_memberships": [
+            row for row in truth(pool, "group_memberships") if row[1] not in {"admins", "large"}
+        ],
+    }
+    pool.groups = Vanishing(pool.groups, admins=0, large=1)
+    pool.providers = Vanishing(pool.providers, Corporate=0)
+    run = run_tap(emulator_config(small), "--catalog", selecting(tmp_path, *expected))
+    pour(run.stdout, database, tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert not errors(run)
+    assert small.log.count(outcome="ResourceNotFoundException") == 3
+    for stream, rows in expected.items():
+        found = [row for row in table(database, stream) if row[1] != "large"]
+        assert by_key(stream, found) == by_key(stream, rows)
+    # The page that came before the group was gone is true: they were its members.
+    assert len([row for row in table(database, "group_memberships") if row[1] == "large"]) == 60
+
+
+# Filters
+
+
+@pytest.mark.parametrize(
+    ("user_filter", "matches"),
+    [
+        ('status = "Disabled"', lambda user: not user["Enabled"]),
+        (' cognito:user_status="archived" ', lambda user: user["UserStatus"] == "ARCHIVED"),
+        ('email ^= "ada."', lambda user: _attribute(user, "email").startswith("ada.")),
+        ('name = "Robert \\"Bob\\" Tables"', lambda user: '"Bob"' in _attribute(user, "name")),
+        ('name = "Back\\\\Slash"', lambda user: _attribute(user, "name") == "Back\\Slash"),
+        ('sub ^= "a"', lambda user: _first_digit(user) == "a"),
+        ('username = "nobody"', lambda _: False),
+    ],
+)
+def test_a_filter_is_left_to_cognito(
+    user_filter: str, matches: Callable[[Wire], bool], unhurried: list[Unhurried]
+) -> None:
+    """All requests are of one chain and carry the filter as it was set; what matches comes out."""
+    with Emulator(Pool(2_000)) as emulator:
+        tap = TapCognito(config=emulator_config(emulator, user_filter=user_filter))
+        found = usernames(tap)
+    expected = [user["Username"] for user in emulator.pool.users() if matches(user)]
+    assert found == sorted(expected)
+    assert {request.filter for request in emulator.log.requests} == {user_filter}
+    assert [request.token for request in emulator.log.requests].count(False) == 1
+    assert requests(emulator) == {"ListUsers": pages(len(expected))}
+    assert unhurried
+
+
+@pytest.mark.parametrize(
+    ("user_filter", "fault"),
+    [
+        ('custom:plan = "free"', "custom:plan cannot be searched"),
+        ('email = "a', "the value must be one text in double quotes"),
+        ('email = "a" and name = "b"', "Cognito takes one condition only"),
+    ],
+)
+def test_a_wrong_filter_costs_no_request(small: Emulator, user_filter: str, fault: str) -> None:
+    """The refusal is one line that names the fault and all that can be searched."""
+    run = run_tap(emulator_config(small, user_filter=user_filter))
+    (line,) = errors(run)
+    assert "`user_filter`: " in line
+    assert fault in line
+    assert f"searchable are {', '.join(SEARCHABLE)}" in line
+    assert (run.returncode, run.stdout, small.log.count()) == (1, "", 0)
+
+
+def test_a_mirror_with_a_filter_holds_what_the_filter_returns(
+    small: Emulator, database: Database, tmp_path: Path
+) -> None:
+    """Whoever no longer matches leaves the table, as do users who are gone; so may all of them."""
+    mirror = {"add_record_metadata": True, "activate_version": True, "hard_delete": True}
+    stranger, *others = (user["Username"] for user in small.pool.users() if user["Enabled"])
+    found = []
+    for user_filter in ('status = "Enabled"', 'status = "Enabled"', 'name = "nobody"'):
+        config = emulator_config(
+            small, user_filter=user_filter, emit_activate_version_messages=True
+        )
+        pour(run_tap(config).stdout, database, tmp_path, **mirror)
+        found.append([name for (name,) in database.rows("select username from cognito.users")])
+        small.pool.change(stranger, Enabled=False)
+    assert [sorted(one) for one in found] == [sorted([stranger, *others]), sorted(others), []]
+
+
+# Odd data
+
+VALUES = (
+    *("nul \0", "half \ud83d", "halves \udc00\ud800", "👩‍🚀", "'\"`", "\\", "\\\\", "\\u0000"),
+    *(
+        "\\N",
+        "\\.",
+        "",
+        "null",
+        '{"a": ["\\u0000", null]}',
+        "a\tb\r\nc",
+        "\x01\x1f\x7f\x85",
+        "\u2028",
+    ),
+    *("\ufffe\uffff\U0010ffff", "\ufeffmark", "%s {} $1 :x", "a" * 2_048, "👩" * 2_048),
+)
+USERNAMES = (
+    *("ada", "Ada", "ADA", "é", "e\u0301", "ß", "ss", "👩‍🚀", "'\"`", "\\", "\\N", "\\.", "null"),
+    *("a,b", "nul\0", "half\ud83d", "n" * 128, "👩" * 128),
+)
+ATTRIBUTES: dict[str, tuple[list[Wire] | None, dict[str, str | None]]] = {
+    "no-attributes": (None, {}),
+    "empty-attributes": ([], {}),
+    "no-value": ([{"Name": "email"}, {"Name": "name"}], {"email": None, "name": None}),
+    "twice": ([{"Name": "name", "Value": "1"}, {"Name": "name", "Value": "2"}], {"name": "2"}),
+    "odd-name": ([{"Name": "custom:\0", "Value": "x"}], {"custom:\ufffd": "x"}),
+    **{
+        f"value-{number}": ([{"Name": "email", "Value": value}], {"email": value})
+        for number, value in enumerate(VALUES)
+    },
+    **{name: ([{"Name": "name", "Value": name}], {"name": name}) for name in USERNAMES},
+}
+MOMENTS = {
+    "epoch": (0, datetime(1970, 1, 1)),  # noqa: DTZ001
+    "before": (-1.5, datetime(1969, 12, 31, 23, 59, 58, 500_000)),  # noqa: DTZ001
+    "year-2200": (7_258_118_400.999, datetime(2200, 1, 1, 0, 0, 0, 999_000)),  # noqa: DTZ001
+}
+
+
+@pytest.mark.parametrize("use_copy", [True, False])
+def test_odd_users_arrive_as_they_are(database: Database, tmp_path: Path, use_copy: bool) -> None:
+    """Whatever a user is called and has, it is loaded; what Postgres cannot store is U+FFFD."""
+    users: list[Wire] = [
+        {"Username": name, "UserCreateDate": 1, "UserLastModifiedDate": 1}
+        | ({} if attributes is None else {"Attributes": attributes})
+        for name, (attributes, _) in ATTRIBUTES.items()
+    ]
+    users += [
+        {"Username": name, "UserCreateDate": seconds, "UserLastModifiedDate": seconds}
+        for name, (seconds, _) in MOMENTS.items()
+    ]
+    pool = Pool.from_users(users)
+    pool.groups["odd \\N"] = {
+        **pool.groups["nobody"],
+        "GroupName": "odd \\N",
+        "Description": "\0\ud83d \\.",
+    }
+    for user in users:
+        pool.join(user["Username"], "odd \\N")
+    pool.providers["Corporate"]["AttributeMapping"] = {"email": "\0"}
+    pool.description["UserPoolTags"] = {"\ud83d": "\0 \\u0000"}
+    with Emulator(pool) as emulator:
+        catalog = selecting(tmp_path, *TABLES)
+        run = run_tap(emulator_config(emulator), "--catalog", catalog)
+    pour(run.stdout, database, tmp_path, use_copy=use_copy)
+    expected = {
+        _storable(name): {_storable(key): _storable(value) for key, value in attributes.items()}
+        for name, (_, attributes) in ATTRIBUTES.items()
+    }
+    found = {row[0]: row for row in table(database, "users")}
+    attributes = {name: row[6] for name, row in found.items() if name not in MOMENTS}
+    emails = {name: row[1] for name, row in found.items()}
+    dates = {name: found[name][4:6] for name in MOMENTS}
+    members = {row[2] for row in table(database, "group_memberships")}
+    descriptions = {row[1]: row[2] for row in table(database, "groups")}
+    assert attributes == expected
+    assert emails == {name: expected.get(name, {}).get("email") for name in found}
+    assert dates == {name: (moment, moment) for name, (_, moment) in MOMENTS.items()}
+    assert members == found.keys()
+    assert descriptions["odd \\N"] == "\ufffd\ufffd \\."
+    assert database.rows("select tags from cognito.user_pool") == [({"\ufffd": "\ufffd \\u0000"},)]
+    assert ({"email": "\ufffd"},) in database.rows(
+        "select attribute_mapping from cognito.identity_providers"
+    )
+
+
+def _attribute(user: Wire, name: str) -> str:
+    return next((one.get("Value", "") for one in user["Attributes"] if one["Name"] == name), "")
+
+
+def _storable(text: str | None) -> str | None:
+    return text and "".join("\ufffd" if char in "\0\ud83d\ud800\udc00" else char for char in text)
+
+
+@pytest.mark.parametrize(
+    ("action", "level", "status"),
+    [("cognito-idp:ListUsers", "ERROR", 1), ("cognito-idp:ListGroups", "WARNING", 0)],
+)
+def test_the_connection_test_fails_for_what_a_run_reads_by_default(
+    action: str, level: str, status: int
+) -> None:
+    """`--test` selects every stream, but a reader of users needs no permission for the others."""
+    with Emulator(Pool(3, seed=1), denied={action}) as emulator:
+        run = run_tap(emulator_config(emulator), "--test")
+    assert run.returncode == status
+    assert any(level in line and action in line for line in run.stderr.splitlines())
