@@ -68,7 +68,9 @@ class TapCognito(Tap):
 
     def discover_streams(self) -> list[Stream]:
         """List the streams; no request is made."""
-        return [stream(self, self.user_pool, self._on_denied) for stream in STREAMS]
+        # One for all of them, made when the first asks for it.
+        user_pool = functools.cache(self.user_pool)
+        return [stream(self, user_pool, self._on_denied) for stream in STREAMS]
 
     def _on_denied(self, stream: CognitoStream, error: AccessDeniedError) -> None:
         """Let the other streams be read; the run fails at its end.
@@ -83,9 +85,8 @@ class TapCognito(Tap):
         else:
             self.logger.warning("%s", failure)
 
-    @functools.cache  # noqa: B019 - a tap lives as long as its process
     def user_pool(self) -> UserPool:
-        """The pool of the settings, made when the first stream asks for it."""
+        """Make the pool of the settings; its credentials are looked up now."""
         return UserPool(
             credentials.session(self.config),
             self.config["user_pool_id"],
