@@ -12,7 +12,7 @@ import threading
 import time
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from emulator import signing
 from emulator.api import Api, Behaviour
@@ -86,10 +86,10 @@ class Emulator(Behaviour):
         self._stopping.set()
         self._server.shutdown()
         self._thread.join()
-        self._server.server_close()
         for connection in list(self._server.connections):
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
+        self._server.server_close()  # waits for the answers under way: the log is complete
 
     def respond(self, received: _Received) -> tuple[bytes, str]:
         """Answer a request: the bytes to send, and what to do to the connection then."""
@@ -139,8 +139,6 @@ class Emulator(Behaviour):
 
 class _Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
-    daemon_threads = True
-    block_on_close = False
     request_queue_size = 128
 
     def __init__(self, emulator: Emulator) -> None:
@@ -148,13 +146,20 @@ class _Server(socketserver.ThreadingTCPServer):
         self.connections: set[socket.socket] = set()
         super().__init__(("127.0.0.1", emulator.port), _Connection)
 
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self.connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self.connections.discard(request)
+        super().shutdown_request(request)
+
 
 class _Connection(socketserver.StreamRequestHandler):
     disable_nagle_algorithm = True
     server: _Server
 
     def handle(self) -> None:
-        self.server.connections.add(self.connection)
         with contextlib.suppress(OSError):  # Clients go away, after a timeout for example.
             while received := _read(self.rfile):
                 data, end = self.server.emulator.respond(received)
@@ -167,7 +172,6 @@ class _Connection(socketserver.StreamRequestHandler):
                     self.connection.close()
                 if end != "open":
                     break
-        self.server.connections.discard(self.connection)
 
 
 def _read(stream: BufferedIOBase) -> _Received | None:
