@@ -1,16 +1,21 @@
-"""The servers that the tests share: one Postgres, one moto."""
+"""The servers that the tests of a process share: one Postgres, one moto."""
 
 from __future__ import annotations
 
+import functools
 import itertools
+import os
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+import botocore.session
 import pytest
+from filelock import FileLock
 
 from identities import Stage, stage
 from quickstart import pool
 from quickstart import postgres as embedded
-from quickstart.pipeline import forget_settings
+from quickstart.pipeline import Meltano, forget_settings
 from support import Database
 
 if TYPE_CHECKING:
@@ -20,8 +25,13 @@ if TYPE_CHECKING:
 
 
 def pytest_configure() -> None:
-    """Keep what is set for real pools and databases away from the tests."""
+    """Keep what is set for real pools and databases away from the tests.
+
+    And let botocore read the descriptions of AWS's services once, not for each of a thousand
+    sessions.
+    """
     forget_settings()
+    botocore.session.create_loader = functools.cache(botocore.session.create_loader)
 
 
 _numbers = itertools.count(1)
@@ -41,6 +51,19 @@ def database(postgres: Postgres) -> Database:
     with postgres.connect() as connection:
         connection.execute(f"create database {fresh.name}".encode())
     return fresh
+
+
+@pytest.fixture(scope="session")
+def _plugins(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Meltano's plugins, installed by the first process of this run that needs them."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    done = shared / "plugins"
+    with FileLock(f"{done}.lock"), ExitStack() as stack:
+        if not done.exists():
+            assert Meltano(stack, {}, postgres)("install") == 0
+            done.touch()
 
 
 @pytest.fixture(scope="session")

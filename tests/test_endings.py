@@ -16,7 +16,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 import pytest
 
-from emulator import Emulator, Pool
+from emulator import Emulator, Faults, Pool
+from interruption import wait_until
 from support import emulator_config
 
 if TYPE_CHECKING:
@@ -65,8 +66,7 @@ def test_a_signal_at_any_moment_leaves_whole_lines(
     """SIGINT and SIGTERM end a run soon, with 128 + their number, after a whole line."""
     output = tmp_path / "output"
     with output.open("wb") as stdout, running(emulator, tmp_path, stdout) as process:
-        while b"RECORD" not in output.read_bytes():
-            time.sleep(0.01)
+        wait_until(lambda: b"RECORD" in output.read_bytes())
         time.sleep(random.Random(seed).uniform(0, 1.5))  # noqa: S311 - a moment
         process.send_signal(number)
         status, last = ended(process, tmp_path)
@@ -118,15 +118,12 @@ def test_a_full_disk_ends_the_run(emulator: Emulator, tmp_path: Path) -> None:
 def test_no_thread_outlives_a_failure(tmp_path: Path) -> None:
     """A chain that fails ends the process although others still wait for their answers."""
     with (
-        Emulator(Pool(6_000, seed=1), latency=0.3) as emulator,
+        Emulator(Pool(6_000, seed=1), latency=0.3, slow_seconds=8) as emulator,
         running(emulator, tmp_path, subprocess.DEVNULL, rate=500) as process,
     ):
-        while emulator.log.count() < 20:
-            time.sleep(0.01)
-        emulator.latency = 8
+        wait_until(lambda: emulator.log.count() >= 20)
+        emulator.faults = Faults(("slow",), rate=0.5, seed=1)
         emulator.denied = {"cognito-idp:ListUsers"}
-        time.sleep(0.2)
-        emulator.latency = 0
         status, last = ended(process, tmp_path)
     assert status == 1
     assert re.search("may not call cognito-idp:ListUsers", last)

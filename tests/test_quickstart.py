@@ -20,6 +20,8 @@ from support import TIMEOUT
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.usefixtures("_plugins")
+
 ROOT = Path(__file__).parent.parent
 MINE = {
     "AWS_PROFILE": "mine",

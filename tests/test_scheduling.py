@@ -39,7 +39,7 @@ def emulator() -> Iterator[Emulator]:
 
 
 @pytest.fixture
-def machine(database: Database) -> Iterator[Callable[..., Meltano]]:
+def machine(database: Database, _plugins: None) -> Iterator[Callable[..., Meltano]]:
     """Make machines that load into the database and know nothing of each other."""
     with ExitStack() as stack:
 
