@@ -41,9 +41,12 @@ PAGE_SIZE = 60
 ATTEMPTS = 9
 """How often a request may fail before the run gives up on it; throttling does not count."""
 
-_CONNECT_TIMEOUT = 5
-_READ_TIMEOUT = 10
+CONNECT_TIMEOUT = 5
+READ_TIMEOUT = 10
 """Seconds. With `ATTEMPTS` and the back-off a complete outage ends a run in 103 s at the most."""
+
+BACK_OFF = 0.05
+"""Seconds that the first retry waits at the most; doubled for each further one."""
 
 _OTHER_REQUESTS_PER_SECOND = 5.0
 """AWS's quota for one operation on one pool, other than those that list users."""
@@ -87,8 +90,8 @@ class UserPool:
             "cognito-idp",
             endpoint_url=endpoint_url,
             config=Config(
-                connect_timeout=_CONNECT_TIMEOUT,
-                read_timeout=_READ_TIMEOUT,
+                connect_timeout=CONNECT_TIMEOUT,
+                read_timeout=READ_TIMEOUT,
                 # botocore's retry loop with this class's rules: its own give up on throttling,
                 # and take a page that was cut off for the last one.
                 retries={"mode": "standard", "total_max_attempts": 1},
@@ -219,7 +222,7 @@ class UserPool:
                 return None
             if failures > 1:
                 logger.info("%s failed %s times, trying again", operation.name, failures)
-            stop.wait(random.random() * 0.05 * 2 ** (failures - 1))  # noqa: S311 - no secret
+            stop.wait(random.random() * BACK_OFF * 2 ** (failures - 1))  # noqa: S311 - no secret
         else:
             return None
         pace.wait(stop)

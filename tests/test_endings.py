@@ -18,7 +18,7 @@ import pytest
 
 from emulator import Emulator, Faults, Pool
 from interruption import wait_until
-from support import emulator_config
+from support import TIMEOUT, emulator_config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,6 +113,28 @@ def test_a_full_disk_ends_the_run(emulator: Emulator, tmp_path: Path) -> None:
         status, last = ended(process, tmp_path)
     assert status == 1
     assert os.strerror(28) in last
+
+
+@pytest.mark.parametrize("level", ["INFO", "DEBUG"])
+def test_a_bug_is_one_line_without_its_text(tmp_path: Path, level: str) -> None:
+    """What nobody foresaw ends with status 1 and its place; its text may hold anything."""
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"user_pool_id": "us-east-1_AbCdEf"}))
+    code = (
+        "from tap_cognito import cli, tap; "
+        "tap.TapCognito.discover_streams = lambda self: {}['plan' + 'ted']; cli.main()"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code, "--config", config, "--discover"],
+        env={**os.environ, "TAP_COGNITO_LOGLEVEL": level},
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        check=False,
+    )
+    assert run.returncode == 1
+    assert "a bug: KeyError in <lambda>, line 1 of <string>" in run.stderr
+    assert "planted" not in run.stdout + run.stderr
 
 
 def test_no_thread_outlives_a_failure(tmp_path: Path) -> None:

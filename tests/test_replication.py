@@ -22,7 +22,7 @@ from emulator import Emulator, Faults, Pool
 from interruption import load_while, running_tap, wait_until
 from support import TIMEOUT, Database, emulator_config, load, run_tap, wire_row
 from tap_cognito import user_pool
-from tap_cognito.errors import TapCognitoError
+from tap_cognito.errors import AccessDeniedError, TapCognitoError
 from tap_cognito.tap import TapCognito
 
 if TYPE_CHECKING:
@@ -313,12 +313,27 @@ def fail(source: Source, tap: TapCognito) -> None:
         tap.sync_all()
 
 
+def deny(source: Source, tap: TapCognito) -> None:
+    """Take the permission away half way."""
+    page = source.pool.page
+
+    def last_pages(*arguments: Any, **options: Any) -> Any:
+        if source.emulator.log.count() > 8:
+            source.emulator.denied = {"cognito-idp:ListUsers"}
+        return page(*arguments, **options)
+
+    source.pool.page = last_pages  # type: ignore[method-assign]
+    tap.failures = []  # as on the command line
+    with pytest.raises(AccessDeniedError):
+        tap.sync_all()
+
+
 def limit(_: Source, tap: TapCognito) -> None:
     """Let a trial run end after some records."""
     tap.run_sync_dry_run(350, streams=[tap.streams["users"]])
 
 
-@pytest.mark.parametrize("end", [fail, limit])
+@pytest.mark.parametrize("end", [fail, deny, limit])
 @pytest.mark.parametrize("state", [None, at(datetime(2021, 1, 1, tzinfo=timezone.utc))])
 def test_the_bookmark_moves_only_when_the_scan_is_complete(
     source: Source,
@@ -415,6 +430,18 @@ def test_a_bookmark_of_another_key_is_none(source: Source) -> None:
     assert run.states[-1]["bookmarks"]["users"]["replication_key"] == "updated_at"
 
 
+def test_records_say_when_they_were_read(source: Source) -> None:
+    """Each has the time of its page, which a target may keep beside it."""
+    source.emulator.latency = 0.05
+    before = datetime.now(timezone.utc)
+    run = source.run(entry=STREAMS)
+    times = [each["time_extracted"] for each in run.messages if each["type"] == "RECORD"]
+    moments = {datetime.fromisoformat(each.replace("Z", "+00:00")) for each in times}
+    assert len(times) == 700
+    assert len(moments) > 1
+    assert before < min(moments) < max(moments) < datetime.now(timezone.utc)
+
+
 # What the tap is given
 
 
@@ -430,6 +457,14 @@ def without(column: str) -> Json:
         for each in stream["metadata"]:
             if each["breadcrumb"] == ["properties", column]:
                 each["metadata"]["selected"] = False
+    return made
+
+
+def with_more(column: str) -> Json:
+    """A catalog with a column that the stream has not."""
+    made = catalog()
+    (users,) = [each for each in made["streams"] if each["stream"] == "users"]
+    users["schema"]["properties"][column] = {"type": ["string", "null"]}
     return made
 
 
@@ -460,6 +495,7 @@ def without(column: str) -> Json:
             replication(replication_method="INCREMENTAL", replication_key="created_at"),
             "set `replication-key` to updated_at",
         ),
+        ("catalog", with_more("phone"), "`users` has no column phone: take it out"),
         ("catalog", without("updated_at"), "select `users.updated_at`, or use FULL_TABLE"),
     ],
 )

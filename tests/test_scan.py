@@ -183,13 +183,14 @@ def test_a_user_without_attributes_makes_the_reading_plain() -> None:
         check(scan(emulator), users)
 
 
-@pytest.mark.parametrize("lost", [0, 59])
+@pytest.mark.parametrize(("lost", "name"), [(0, "ada"), (59, "ada"), (7, 'Robert "Bob" \\ Tables')])
 def test_a_split_that_loses_users_is_noticed(
-    lost: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    lost: int, name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A user of the first page that comes in no chain is not lost, and the others come once."""
-    with Emulator(Pool(3_000)) as emulator:
-        users = list(emulator.pool.users())
+    users = list(Pool(3_000).users())
+    users[lost]["Username"] = name
+    with Emulator(Pool.from_users(users)) as emulator:
         (sub,) = (one["Value"] for one in users[lost]["Attributes"] if one["Name"] == "sub")
         accepts = Condition.accepts
         monkeypatch.setattr(
