@@ -14,7 +14,7 @@ import signal
 import socket
 import subprocess
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _PATIENCE = 60
 """Seconds that a start may take on a busy machine."""
+_TRIES = 3
+"""Starts, as another program may take the port that was free."""
 
 
 @dataclass(frozen=True)
@@ -76,20 +78,25 @@ def serve() -> Iterator[Postgres]:
         output, _ = initdb.communicate()
         if initdb.returncode:
             raise RuntimeError(f"initdb failed: {output.decode(errors='replace')}")
-        postgres = Postgres(_free_port(), password_file.read_text())
         log = stack.enter_context((folder / "log").open("wb"))
-        server = stopping.start(
-            stack,
-            [
-                *(programs / "postgres", "-D", data, "-p", str(postgres.port), "-h", postgres.host),
-                *("-c", "unix_socket_directories=", "-c", "fsync=off"),
-            ],
-            # To Postgres: end at once. Its data go too.
-            stop_by=getattr(signal, "SIGQUIT", signal.SIGTERM),
-            cwd=folder,
-            **options | {"stdout": log},
-        )
-        _wait(postgres, server, folder / "log")
+        for _ in range(_TRIES):
+            postgres = Postgres(_free_port(), password_file.read_text())
+            listen = ("-p", str(postgres.port), "-h", postgres.host)
+            server = stopping.start(
+                stack,
+                [
+                    *(programs / "postgres", "-D", data, *listen),
+                    *("-c", "unix_socket_directories=", "-c", "fsync=off"),
+                ],
+                # To Postgres: end at once. Its data go too.
+                stop_by=getattr(signal, "SIGQUIT", signal.SIGTERM),
+                cwd=folder,
+                **options | {"stdout": log},
+            )
+            if _answers(postgres, server):
+                break
+        else:
+            raise RuntimeError(f"Postgres did not start: {(folder / 'log').read_text()}")
         yield postgres
 
 
@@ -122,14 +129,12 @@ def _free_port() -> int:
     return port
 
 
-def _wait(postgres: Postgres, server: subprocess.Popen[bytes], log: Path) -> None:
+def _answers(postgres: Postgres, server: subprocess.Popen[bytes]) -> bool:
+    """Wait until the server answers; tell whether it does."""
     deadline = time.monotonic() + _PATIENCE
-    while True:
-        try:
+    while server.poll() is None and time.monotonic() < deadline:
+        with suppress(psycopg.OperationalError):
             postgres.connect().close()
-        except psycopg.OperationalError:
-            if server.poll() is None and time.monotonic() < deadline:
-                time.sleep(0.05)
-                continue
-            raise RuntimeError(f"Postgres did not start: {log.read_text()}") from None
-        return
+            return True
+        time.sleep(0.05)
+    return False

@@ -15,7 +15,7 @@ from filelock import FileLock
 from identities import Stage, stage
 from quickstart import pool
 from quickstart import postgres as embedded
-from quickstart.pipeline import Meltano, forget_settings
+from quickstart.pipeline import PLUGINS, Meltano, forget_settings
 from support import Database
 
 if TYPE_CHECKING:
@@ -53,17 +53,22 @@ def database(postgres: Postgres) -> Database:
     return fresh
 
 
-@pytest.fixture(scope="session")
-def _plugins(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Meltano's plugins, installed by the first process of this run that needs them."""
+@pytest.fixture
+def _plugins(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Meltano's plugins, installed by the first test of this run that needs them.
+
+    For one test at a time, of all processes: Meltano's runs share a folder for their files.
+    """
     shared = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         shared = shared.parent
     done = shared / "plugins"
-    with FileLock(f"{done}.lock"), ExitStack() as stack:
+    with FileLock(f"{PLUGINS}.lock"):
         if not done.exists():
-            assert Meltano(stack, {}, postgres)("install") == 0
+            with ExitStack() as stack:
+                assert Meltano(stack, {}, postgres)("install") == 0
             done.touch()
+        yield
 
 
 @pytest.fixture(scope="session")

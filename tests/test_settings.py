@@ -311,6 +311,6 @@ def test_an_endpoint_that_does_not_answer_is_one_line() -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{probe.getsockname()[1]}"
-    line = refusal({**POOL, **TEMPORARY, "endpoint_url": url})
+        line = refusal({**POOL, **TEMPORARY, "endpoint_url": url})
     assert f"no answer from {url} " in line
     assert "check `endpoint_url`, `region` and the network" in line
