@@ -122,7 +122,8 @@ class Emulator(Behaviour):
     def _reply(self, operation: str, parameters: Wire, received: _Received) -> _Reply:
         try:
             if self.credentials is not None:
-                signing.check(received.headers, received.body, self.credentials)
+                region, _, _ = self.pool.id.partition("_")
+                signing.check(received.headers, received.body, self.credentials, region)
             return _Reply(200, self._api.answer(operation, parameters).encode())
         except ApiError as error:
             return _refusal(error)

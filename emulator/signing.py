@@ -33,16 +33,23 @@ class Credential(NamedTuple):
     expires: float | None = None
 
 
-def check(headers: Mapping[str, str], body: bytes, credentials: Mapping[str, Credential]) -> None:
+def check(
+    headers: Mapping[str, str],
+    body: bytes,
+    credentials: Mapping[str, Credential],
+    service_region: str | None = None,
+) -> None:
     """Check the signature of a POST to `/`.
 
     Args:
         headers: Of the request, with lower-case names.
         body: Of the request.
         credentials: All that are known, by access key id.
+        service_region: Where the service is, None for anywhere.
 
     Raises:
-        ApiError: the request has no, an unknown, an expired or a wrong signature.
+        ApiError: the request has no, an unknown, an expired or a wrong signature, or one for
+            another region.
     """
     match = _HEADER.fullmatch(headers.get("authorization", ""))
     if match is None:
@@ -55,6 +62,9 @@ def check(headers: Mapping[str, str], body: bytes, credentials: Mapping[str, Cre
     if credential.expires is not None and credential.expires <= time.time():
         message = "The security token included in the request is expired"
         raise ApiError("ExpiredTokenException", message)
+    if service_region not in (None, region):
+        message = f"Credential should be scoped to a valid region, not '{region}'. "
+        raise ApiError("InvalidSignatureException", message)
     signed = "".join(
         f"{name}:{' '.join(headers.get(name, '').split())}\n" for name in names.split(";")
     )

@@ -393,7 +393,7 @@ def test_answers_have_the_fields_of_the_api() -> None:
 
 
 def test_signatures_are_checked(emulator: Emulator) -> None:
-    """Only the right secret of a known key that has not expired is accepted."""
+    """Only the right secret of a known key that has not expired is accepted, in its region."""
     pool = {"UserPoolId": emulator.pool.id}
     emulator.credentials = {"AKIDEXAMPLE": Credential("s3cret", "token")}
     assert client(emulator, "s3cret", "token").list_users(**pool)["Users"]
@@ -410,6 +410,11 @@ def test_signatures_are_checked(emulator: Emulator) -> None:
     with pytest.raises(ClientError) as error:
         client(emulator, "s3cret").list_users(**pool)
     assert code(error) == "ExpiredTokenException"
+    emulator.credentials = {"AKIDEXAMPLE": Credential("s3cret")}
+    emulator.pool.id = pool["UserPoolId"].replace("us-east-1", "eu-west-1")
+    with pytest.raises(ClientError, match="valid region, not 'us-east-1'") as error:
+        client(emulator, "s3cret").list_users(UserPoolId=emulator.pool.id)
+    assert code(error) == "InvalidSignatureException"
 
 
 SEEN = {
