@@ -46,7 +46,11 @@ def run() -> int:
         _say(f"Creating {USERS} users in an emulated user pool, and a Postgres server")
         source = pool.create(stack.enter_context(pool.serve()))
         pool.populate(source, USERS)
-        server = stack.enter_context(postgres.serve())
+        try:
+            server = stack.enter_context(postgres.serve())
+        except postgres.PostgresError as error:
+            sys.stderr.write(f"\n{error}\n")
+            return 1
         meltano = Meltano(stack, source.config, server)
         _say("meltano run tap-cognito target-postgres")
         if code := meltano("run", "tap-cognito", "target-postgres"):

