@@ -38,7 +38,7 @@ class Behaviour:
         refuse_filter: Whether ListUsers refuses every Filter.
         token_lifetime: Pages of users after which a chain's token has expired, None for never.
         token_expiries: How many tokens expire at most, None for no limit.
-        token_loop: Whether a page of users returns the token that it was asked with.
+        token_loop: Pages of users after which a chain goes round for ever, None for never.
         reorder: Whether each chain of users has an order of its own.
         empty_pages: Share of the pages of users that are empty, with a token; as often, one more
             empty page follows the last user.
@@ -57,7 +57,7 @@ class Behaviour:
     refuse_filter: bool = False
     token_lifetime: int | None = None
     token_expiries: int | None = None
-    token_loop: bool = False
+    token_loop: int | None = None
     reorder: bool = False
     empty_pages: float = 0.0
     short_pages: float = 0.0
@@ -167,9 +167,9 @@ class Api:
         elif trailing and last is None:
             last = _BEYOND
         answer = f'{{"Users":[{",".join(users)}]'
-        if given and behaviour.token_loop:
-            answer += f',"{token_name}":{json.dumps(given)}'
-        elif last is not None:
+        if behaviour.token_loop is not None and pages >= behaviour.token_loop:
+            pages, last = 0, -1
+        if last is not None:
             answer += f',"{token_name}":"{_token(chain, mask, pages + 1, last)}"'
         return answer + "}"
 

@@ -241,14 +241,17 @@ def test_tokens_expire(emulator: Emulator) -> None:
     assert len(names(emulator)) == 500
 
 
-def test_a_token_loop_repeats_the_token(emulator: Emulator) -> None:
-    """The same token comes again and again."""
-    emulator.token_loop = True
+@pytest.mark.parametrize("length", [1, 3])
+def test_a_token_loop_repeats_the_tokens(emulator: Emulator, length: int) -> None:
+    """The same tokens come again and again."""
+    emulator.token_loop = length
     cognito = client(emulator)
-    token = cognito.list_users(UserPoolId=emulator.pool.id)["PaginationToken"]
+    tokens = [cognito.list_users(UserPoolId=emulator.pool.id)["PaginationToken"]]
     for _ in range(12):
-        page = cognito.list_users(UserPoolId=emulator.pool.id, PaginationToken=token)
-        assert page["PaginationToken"] == token
+        page = cognito.list_users(UserPoolId=emulator.pool.id, PaginationToken=tokens[-1])
+        tokens.append(page["PaginationToken"])
+    assert len(set(tokens)) == 2 * length
+    assert tokens[-length:] == tokens[-2 * length : -length]
 
 
 def test_filters_can_be_ignored_or_refused(emulator: Emulator) -> None:

@@ -242,7 +242,7 @@ def _role_wrongly_signed(*_: object) -> dict[str, str]:
 
 
 def _token_loop(_: Stage, emulator: Emulator) -> dict[str, str]:
-    emulator.token_loop = True
+    emulator.token_loop = 1
     return TEMPORARY
 
 
