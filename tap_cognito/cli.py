@@ -41,27 +41,38 @@ def main() -> None:
     status = 1
     try:
         status = _run()
+        _flush()
     except Terminated as end:
         name = signal.Signals(end.number).name
         status = _fail(f"stopped by {name}: the run is not complete", end, 128 + end.number)
-    except Exception as error:  # noqa: BLE001 - the last resort
-        # Not its text, which may hold anything.
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        status = _fail(
-            f"a bug: {type(error).__name__} in {where.name}, line {where.lineno} of "
-            f"{os.path.basename(where.filename)}. TAP_COGNITO_LOGLEVEL=DEBUG shows more",  # noqa: PTH119
-            error,
-        )
     finally:
-        with contextlib.suppress(AttributeError, OSError, ValueError):
-            sys.stdout.flush()
+        _flush()
         # Readers may still wait for an answer: nobody waits for them. What they hold is nothing.
         logging.shutdown()
         os._exit(status)
 
 
+def _flush() -> None:
+    """Write what a run that failed has left in the buffer, if it can be written."""
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        sys.stdout.flush()
+
+
 def _run() -> int:
     """Run the command line; returns the exit status."""
+    try:
+        return _command()
+    except Exception as error:  # noqa: BLE001 - the last resort
+        # Not its text, which may hold anything.
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        return _fail(
+            f"a bug: {type(error).__name__} in {where.name}, line {where.lineno} of "
+            f"{os.path.basename(where.filename)}. TAP_COGNITO_LOGLEVEL=DEBUG shows more",  # noqa: PTH119
+            error,
+        )
+
+
+def _command() -> int:
     # Imported late: a signal during the second that it takes is handled too.
     import click  # noqa: PLC0415
     from singer_sdk.exceptions import SingerSDKError  # noqa: PLC0415
@@ -73,13 +84,15 @@ def _run() -> int:
         buffer_stdout()
         # Not click's `main`: it takes a closed pipe for a reason to end without a word.
         command = TapCognito.cli
-        with command.make_context(TapCognito.name, sys.argv[1:]) as context:
-            command.invoke(context)
-    except Terminated:
-        raise
-    except (click.exceptions.Exit, SystemExit) as end:
-        code = end.exit_code if isinstance(end, click.exceptions.Exit) else end.code
-        return int(code or 0)
+        status = 0
+        try:
+            with command.make_context(TapCognito.name, sys.argv[1:]) as context:
+                command.invoke(context)
+        except click.exceptions.Exit as end:
+            status = end.exit_code
+        except SystemExit as end:
+            status = int(end.code or 0)
+        sys.stdout.flush()
     except click.ClickException as error:
         error.show()
         return error.exit_code
@@ -89,7 +102,7 @@ def _run() -> int:
         return _fail("the target has closed its input: the run is not complete", error)
     except OSError as error:
         return _fail(f"{error.strerror or error}: the run is not complete", error)
-    return 0
+    return status
 
 
 def _fail(message: str, error: BaseException, status: int = 1) -> int:

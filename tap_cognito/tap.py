@@ -96,15 +96,16 @@ class TapCognito(Tap):
 
     @classmethod
     def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> Any:
-        """Read the files of `--config`.
+        """Read the files of `--config`, each once: it may be a pipe.
 
         Raises:
             TapCognitoError: If one of them is no JSON object.
         """
+        read = super().cb_config(ctx, param, tuple(one for one in value if one == "ENV"))
         for path in value:
             if path != "ENV":
-                inputs.config(path)
-        return super().cb_config(ctx, param, value)
+                read.config.update(inputs.config(path))
+        return read
 
     @classmethod
     def invoke(  # type: ignore[override]

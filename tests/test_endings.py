@@ -115,6 +115,42 @@ def test_a_full_disk_ends_the_run(emulator: Emulator, tmp_path: Path) -> None:
     assert os.strerror(28) in last
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
+@pytest.mark.parametrize("option", ["--discover", "--about", "--help"])
+def test_a_full_disk_is_no_catalog(emulator: Emulator, tmp_path: Path, option: str) -> None:
+    """What was asked for and could not be written is a failure that names the reason."""
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps(emulator_config(emulator)))
+    with Path("/dev/full").open("wb") as full:
+        run = subprocess.run(
+            [sys.executable, "-m", "tap_cognito", "--config", config, option],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=TIMEOUT,
+            check=False,
+        )
+    assert run.returncode == 1
+    assert os.strerror(28) in run.stderr.splitlines()[-1]
+
+
+def test_a_signal_after_a_failure_ends_the_last_write_too() -> None:
+    """A run that has failed before a blocked target can be stopped, without a traceback."""
+    code = (
+        "import sys; from tap_cognito import cli, writer; writer.buffer_stdout(); "
+        "cli._run = lambda: sys.stdout.write('x' * 10**6) and print('now', file=sys.stderr) or 1; "
+        "cli.main()"
+    )
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stderr
+        assert process.stderr.readline() == b"now\n"
+        time.sleep(0.5)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(SOON) == 128 + signal.SIGTERM
+        assert b"Traceback" not in process.stderr.read()
+
+
 @pytest.mark.parametrize("level", ["INFO", "DEBUG"])
 def test_a_bug_is_one_line_without_its_text(tmp_path: Path, level: str) -> None:
     """What nobody foresaw ends with status 1 and its place; its text may hold anything."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from emulator import Emulator, Pool
-from support import emulator_config
+from support import TIMEOUT, emulator_config
 from tap_cognito import cli, inputs
 from tap_cognito.errors import TapCognitoError
 from tap_cognito.settings import SCHEMA
@@ -159,3 +160,17 @@ def test_a_variable_that_cannot_be_read_is_named(
     monkeypatch.setenv(variable, value)
     with pytest.raises(TapCognitoError, match=f"^{variable} {fault}$"):
         TapCognito(parse_env_config=True)
+
+
+def test_a_config_may_come_through_a_pipe() -> None:
+    """Secrets need not lie on a disk: what can be read once only is enough."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tap_cognito", "--config", "/dev/stdin", "--discover"],
+        input='{"user_pool_id": "us-east-1_AbCdEf"}',
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["streams"]
