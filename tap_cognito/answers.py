@@ -6,6 +6,7 @@ The functions are handlers of botocore's events, or answer its questions.
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -56,9 +57,15 @@ def blank_if_cut_in_a_character(response_dict: dict[str, Any], **_: Any) -> None
 
 
 def is_throttled(response: tuple[Any, dict[str, Any]] | None) -> bool:
-    """Whether a request came too soon."""
-    code = response[1].get("Error", {}).get("Code") if response else None
-    return code in {"TooManyRequestsException", "ThrottlingException", "Throttling"}
+    """Whether a request came too soon, by AWS or by a proxy before it."""
+    if not response:
+        return False
+    code = response[1].get("Error", {}).get("Code")
+    return response[0].status_code == HTTPStatus.TOO_MANY_REQUESTS or code in {
+        "TooManyRequestsException",
+        "ThrottlingException",
+        "Throttling",
+    }
 
 
 def is_broken(
@@ -74,15 +81,15 @@ def is_broken(
 
 
 def _is_cut_off(status: int, answer: Mapping[str, Any], operation: OperationModel) -> bool:
-    """Whether an answer lacks what the operation always returns.
+    """Whether an answer has nothing of what the operation returns beside a token.
 
     botocore takes a body that is no JSON, such as one whose end is missing, for an answer
     without members: read on, it would look like the last page.
     """
     shape = operation.output_shape
     promised = set(shape.members) - TOKENS if shape else set()
-    is_partial = any(answer.get(member) is None for member in promised)
-    return status < 300 and is_partial  # noqa: PLR2004 - HTTP success
+    has_nothing = all(answer.get(member) is None for member in promised)
+    return status < 300 and has_nothing  # noqa: PLR2004 - HTTP success
 
 
 def refuse_if_cut_off(
@@ -91,7 +98,7 @@ def refuse_if_cut_off(
     """Let no caller take an answer that was cut off for an empty one.
 
     Raises:
-        TapCognitoError: If the answer lacks what the operation always returns.
+        TapCognitoError: If the answer has nothing of what the operation returns.
     """
     if _is_cut_off(http_response.status_code, parsed, model):
         raise TapCognitoError(

@@ -9,7 +9,8 @@ import json
 import random
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import boto3
 import pytest
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 
 from emulator import FAULTS, Credential, Emulator, Faults, Pool
 from emulator.api import Api
-from tap_cognito import user_pool
+from tap_cognito import answers, user_pool
 from tap_cognito.errors import TapCognitoError
 from tap_cognito.scan import Scan
 from tap_cognito.user_pool import ATTEMPTS, BACK_OFF, CONNECT_TIMEOUT, READ_TIMEOUT, UserPool
@@ -202,3 +203,22 @@ def test_there_is_no_third_outcome(  # noqa: PLR0913, PLR0917 - a hostile server
             assert str(failure)  # noqa: PT017 - either outcome is fine, a third is not
         else:
             assert sorted(found) == truth(pool)
+
+
+def judged(status: int, answer: Any, *members: str) -> tuple[bool, bool]:
+    """Whether an answer counts as throttled or broken, of an operation with such an output."""
+    model: Any = SimpleNamespace(output_shape=SimpleNamespace(members=members))
+    response = SimpleNamespace(status_code=status), answer
+    return answers.is_throttled(response), answers.is_broken(response, model, None)
+
+
+def test_an_answer_may_lack_what_the_api_learns_to_say() -> None:
+    """A new version of boto3 with one more optional member breaks no run."""
+    members = ("Users", "PaginationToken", "Hint")
+    assert judged(200, {"Users": []}, *members) == (False, False)
+    assert judged(200, {}, *members) == (False, True)
+
+
+def test_a_proxy_may_throttle_too() -> None:
+    """HTTP status 429 means to come later, whatever the body says."""
+    assert judged(429, {"Error": {"Code": "429"}}, "Users") == (True, False)
