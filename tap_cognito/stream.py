@@ -221,7 +221,13 @@ class CognitoStream(Stream):
 
     def _generate_record_messages(self, record: Record) -> Generator[RecordMessage, None, None]:
         for stream_map in self.stream_maps:
-            mapped = stream_map.transform(record)
+            try:
+                mapped = stream_map.transform(record)
+            except Exception as error:  # noqa: BLE001 - an expression of the user's may do anything
+                raise TapCognitoError(
+                    f"`stream_maps`: an expression for `{self.name}` fails on a record "
+                    f"({type(error).__name__}): does it take a null?"
+                ) from None
             if mapped is not None:
                 yield RecordMessage(
                     stream=stream_map.stream_alias,

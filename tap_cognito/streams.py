@@ -147,13 +147,14 @@ class GroupMembershipsStream(_OptionalStream):
     columns = (_POOL, _key("group_name", "GroupName"), _key("username", "Username"))
 
     def read(self, pool: UserPool) -> Iterator[list[Item]]:  # noqa: D102 - as in the base
-        for groups in pool.pages("ListGroups", "Groups"):
-            for group in groups.items:
-                name = group["GroupName"]
-                # A group that is gone by now has no members.
-                with contextlib.suppress(NotFoundError):
-                    for page in pool.pages("ListUsersInGroup", "Users", GroupName=name):
-                        yield [{"GroupName": name, **user} for user in page.items]
+        # All groups first: the token of their next page would expire while members are read.
+        groups = [group for page in pool.pages("ListGroups", "Groups") for group in page.items]
+        for group in groups:
+            name = group["GroupName"]
+            # A group that is gone by now has no members.
+            with contextlib.suppress(NotFoundError):
+                for page in pool.pages("ListUsersInGroup", "Users", GroupName=name):
+                    yield [{"GroupName": name, **user} for user in page.items]
 
 
 class IdentityProvidersStream(_OptionalStream):

@@ -609,6 +609,15 @@ def test_a_filter_is_left_to_cognito(
     assert unhurried
 
 
+def test_a_stream_map_that_fails_is_one_line_that_names_the_setting(small: Emulator) -> None:
+    """Users without an e-mail address have none to hash; the line says no value."""
+    maps = {"users": {"email": "md5(email)"}}
+    run = run_tap(emulator_config(small, stream_maps=maps, stream_map_config={}))
+    (line,) = errors(run)
+    assert "`stream_maps`: an expression for `users` fails on a record" in line
+    assert run.returncode == 1
+
+
 @pytest.mark.parametrize(
     ("user_filter", "fault"),
     [
