@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import botocore.session
 from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
-from botocore.exceptions import NoCredentialsError, ProfileNotFound
+from botocore.exceptions import NoCredentialsError
 
 from tap_cognito.errors import TapCognitoError
 from tap_cognito.refusals import FAILURES, explain_credentials
@@ -43,7 +43,7 @@ def session(config: Mapping[str, Any]) -> boto3.Session:
     try:
         sources = _sources(config)
         made = sources.session(**_keys(config, sources))
-    except ProfileNotFound as error:
+    except FAILURES as error:
         raise explain_credentials(error) from None
     if not made.region_name:
         raise TapCognitoError(
@@ -81,17 +81,17 @@ def _in_role(source: boto3.Session, config: Mapping[str, Any], sources: Sources)
         arguments["ExternalId"] = resolve(
             "aws_assume_role_external_id", external_id, sources._replace(session=lambda: source)
         )
-    credentials = source.get_credentials()
-    if credentials is None:
-        raise explain_credentials(NoCredentialsError())
-    fetcher = AssumeRoleCredentialFetcher(
-        source.client,
-        credentials,
-        config["aws_assume_role_arn"],
-        extra_args=arguments,
-    )
-    role = DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")
     try:
+        credentials = source.get_credentials()
+        if credentials is None:
+            raise NoCredentialsError
+        fetcher = AssumeRoleCredentialFetcher(
+            source.client,
+            credentials,
+            config["aws_assume_role_arn"],
+            extra_args=arguments,
+        )
+        role = DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")
         role.get_frozen_credentials()
     except FAILURES as error:
         raise explain_credentials(error) from None

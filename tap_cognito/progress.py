@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from typing import TYPE_CHECKING
 
 from tap_cognito.errors import TapCognitoError
+from tap_cognito.pace import Stopped
 
 if TYPE_CHECKING:
     import logging
@@ -42,17 +44,21 @@ def logged(
     pace = pool.user_pace
     requests, throttled = pace.requests, pace.throttled_requests
     count = 0
-    total: int | None = None
-    for page in pages:
-        count += len(page)
-        yield page
-        now = time.monotonic()
-        if now - said >= _INTERVAL:
-            if said == start and is_whole_pool:
-                with contextlib.suppress(TapCognitoError):
-                    total = pool.estimated_users()
-            said = now
-            logger.info("%s", line(count, total, now - start))
+    totals: list[int | None] = []
+    stop = threading.Event()
+    ask = threading.Thread(target=_ask, args=(pool, totals, stop), name="estimate", daemon=True)
+    try:
+        for page in pages:
+            count += len(page)
+            yield page
+            now = time.monotonic()
+            if is_whole_pool and not ask.ident and now - start >= _INTERVAL / 2:
+                ask.start()
+            if now - said >= _INTERVAL:
+                said = now
+                logger.info("%s", line(count, totals[0] if totals else None, now - start))
+    finally:
+        stop.set()
     seconds = time.monotonic() - start
     logger.info(
         "Read %s users with %s requests (%s throttled) in %.1f s, %s users/s",
@@ -62,6 +68,12 @@ def logged(
         seconds,
         f"{count / max(seconds, 0.001):,.0f}",
     )
+
+
+def _ask(pool: UserPool, totals: list[int | None], stop: threading.Event) -> None:
+    """Ask how many users there are, beside the scan: it does not wait for the answer."""
+    with contextlib.suppress(TapCognitoError, Stopped):
+        totals.append(pool.estimated_users(stop))
 
 
 def line(count: int, total: int | None, seconds: float) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
     ConnectionError,  # noqa: A004 - botocore's name
+    CredentialRetrievalError,
     HTTPClientError,
     NoCredentialsError,
     ProfileNotFound,
@@ -26,18 +28,27 @@ if TYPE_CHECKING:
 
 
 FAILURES = (BotoCoreError, ClientError, RuntimeError)
-"""What a request may raise. RuntimeError: credentials that had expired when they came."""
+"""What a request may raise. RuntimeError: credentials that had expired when they came, or a body
+that makes no sense."""
 
 _Failure: TypeAlias = BotoCoreError | ClientError | RuntimeError
 
-_ADVICE = {
-    "ResourceNotFoundException": "there is no user pool {pool} in {region} of this account: "
-    "check `user_pool_id` and `region`",
+_ADVICE_ON_CREDENTIALS = {
     "UnrecognizedClientException": "AWS does not know the access key: check `aws_access_key_id`; "
     "temporary keys need their `aws_session_token` too",
     "InvalidSignatureException": "AWS does not accept the signature: check "
     "`aws_secret_access_key`, then this machine's clock",
     "ExpiredTokenException": "the credentials have expired: get new ones and run again",
+}
+_ADVICE_ON_ROLES = (
+    "the role's trust policy must allow the identity that assumes it, with the external id that it "
+    "asks for, and that identity needs sts:AssumeRole on the role: check `aws_assume_role_arn` and "
+    "`aws_assume_role_external_id`, or the role of the profile or environment"
+)
+_ADVICE = {
+    **_ADVICE_ON_CREDENTIALS,
+    "ResourceNotFoundException": "there is no user pool {pool} in {region} of this account: "
+    "check `user_pool_id` and `region`",
     "TooManyRequestsException": "Cognito throttles {operation}: run again when other readers of "
     "this account's pools have ended",
 }
@@ -65,8 +76,13 @@ def explain(error: _Failure, client: BaseClient, pool_id: str) -> TapCognitoErro
         known for: some texts quote the request with its session token.
     """
     meta = client.meta
-    if getattr(error, "operation_name", "").startswith("AssumeRole"):
+    if isinstance(error, ClientError) and error.operation_name not in _operations(client):
         return explain_credentials(error)
+    if _is_nonsense(error):
+        return TapCognitoError(
+            "Cognito's answer cannot be read: look at what stands between here and Cognito "
+            "(a proxy, `endpoint_url`), then run again"
+        )
     if isinstance(error, (ConnectionError, HTTPClientError)):
         return TapCognitoError(
             f"no answer from {meta.endpoint_url} ({type(error).__name__}): "
@@ -85,14 +101,14 @@ def explain(error: _Failure, client: BaseClient, pool_id: str) -> TapCognitoErro
     if code == "AccessDeniedException":
         return _access_denied(error.operation_name, client, pool_id)
     if code == "InvalidParameterException":
-        return RefusedParameterError(f"Cognito refused {error.operation_name}: {_one_line(error)}")
+        return RefusedParameterError(f"Cognito refused {error.operation_name}: {_words(error)}")
     if code in _ADVICE:
         advice = _ADVICE[code].format(
             pool=pool_id, region=meta.region_name, operation=error.operation_name
         )
         kind = NotFoundError if code == "ResourceNotFoundException" else TapCognitoError
         return kind(f"{advice} ({code})")
-    return TapCognitoError(f"Cognito refused {error.operation_name}: {_one_line(error)}")
+    return TapCognitoError(f"Cognito refused {error.operation_name}: {_words(error)}")
 
 
 def explain_credentials(error: _Failure) -> TapCognitoError:
@@ -116,17 +132,16 @@ def explain_credentials(error: _Failure) -> TapCognitoError:
         )
     if isinstance(error, ClientError):
         code = error.response.get("Error", {}).get("Code", "")
-        return TapCognitoError(
-            f"AWS refused {error.operation_name} ({code}): `aws_assume_role_arn` must name the "
-            "tap's own identity in its trust policy, with `aws_assume_role_external_id` if it "
-            "asks for one, and that identity needs sts:AssumeRole on it"
-        )
+        advice = _ADVICE_ON_CREDENTIALS.get(_SAME.get(code, code), _ADVICE_ON_ROLES)
+        return TapCognitoError(f"AWS refused {error.operation_name} ({code}): {advice}")
     if isinstance(error, RuntimeError):
         return TapCognitoError(
             "the credentials that AWS handed out have expired already: look at this machine's clock"
         )
-    # The text of an error below HTTP may quote a header with the session token.
-    reason = type(error).__name__ if isinstance(error, HTTPClientError) else _one_line(error)
+    # What stands below HTTP may quote a header with the session token, and a program that gives
+    # credentials anything.
+    is_private = isinstance(error, (HTTPClientError, CredentialRetrievalError))
+    reason = type(error).__name__ if is_private else _one_line(error)
     return TapCognitoError(f"boto3 could not sign or send the request: {reason}")
 
 
@@ -147,6 +162,22 @@ def _access_denied(operation: str, client: BaseClient, pool_id: str) -> AccessDe
         f"the credentials may not call {action} on {pool_id}: "
         f"attach this IAM policy to their user or role: {json.dumps(policy)}"
     )
+
+
+def _operations(client: BaseClient) -> list[str]:
+    return client.meta.service_model.operation_names
+
+
+def _is_nonsense(error: _Failure) -> bool:
+    """Whether botocore cannot make sense of a body: too deep, impossible dates."""
+    return isinstance(error, RuntimeError) and "refreshed credentials" not in str(error)
+
+
+def _words(error: ClientError) -> str:
+    """AWS's text up to the first value that it quotes: it may be of a user of the pool."""
+    text = _one_line(error)
+    head = re.split(r"""['"<`]|\S*@""", text, maxsplit=1)[0][:300]
+    return text if head == text else f"{head.rstrip()}…"
 
 
 def _one_line(error: Any) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
 from uuid import UUID
 
+from botocore import xform_name
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -119,7 +120,6 @@ def _ask_aws(
 ) -> Mapping[str, Any]:
     # An ARN names its own region.
     region = name.split(":")[3] if name.startswith("arn:") and name.count(":") > 3 else None  # noqa: PLR2004
-    method = re.sub(r"(?<!^)([A-Z])", r"_\1", operation).lower()
     try:
         make: Any = sources.session().client
         client = make(
@@ -127,7 +127,7 @@ def _ask_aws(
             region_name=region,
             config=Config(connect_timeout=5, read_timeout=10, retries={"mode": "standard"}),
         )
-        answer: Mapping[str, Any] = getattr(client, method)(**parameters)
+        answer: Mapping[str, Any] = getattr(client, xform_name(operation))(**parameters)
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")
         if code in {"ResourceNotFoundException", "ParameterNotFound"}:

@@ -13,7 +13,9 @@ import random
 import threading
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
 
+from botocore import xform_name
 from botocore.config import Config
 from botocore.exceptions import PaginationError
 
@@ -27,7 +29,7 @@ from tap_cognito.answers import (
 )
 from tap_cognito.errors import TapCognitoError
 from tap_cognito.pace import Pace
-from tap_cognito.refusals import FAILURES, explain
+from tap_cognito.refusals import FAILURES, explain, explain_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,19 +88,25 @@ class UserPool:
             lambda: Pace(_OTHER_REQUESTS_PER_SECOND),
             dict.fromkeys(("ListUsers", "ListUsersInGroup"), self.user_pace),
         )
-        self._client = session.client(
-            "cognito-idp",
-            endpoint_url=endpoint_url,
-            config=Config(
-                connect_timeout=CONNECT_TIMEOUT,
-                read_timeout=READ_TIMEOUT,
-                # botocore's retry loop with this class's rules: its own give up on throttling,
-                # and take a page that was cut off for the last one.
-                retries={"mode": "standard", "total_max_attempts": 1},
-                max_pool_connections=32,
-                user_agent_extra="tap-cognito",
-            ),
+        config = Config(
+            connect_timeout=CONNECT_TIMEOUT,
+            read_timeout=READ_TIMEOUT,
+            # botocore's retry loop with this class's rules: its own give up on throttling,
+            # and take a page that was cut off for the last one.
+            retries={"mode": "standard", "total_max_attempts": 1},
+            max_pool_connections=32,
+            user_agent_extra="tap-cognito",
         )
+        try:
+            _ = urlsplit(endpoint_url or "").port  # botocore would look at it at the first request
+            self._client = session.client("cognito-idp", endpoint_url=endpoint_url, config=config)
+        except FAILURES as error:
+            raise explain_credentials(error) from None
+        except ValueError:
+            raise TapCognitoError(
+                "`endpoint_url` is no URL that boto3 takes: its host may have letters, digits, "
+                "hyphens and dots, its port is a number up to 65535"
+            ) from None
         events: Any = self._client.meta.events
         events.register("before-parse.cognito-identity-provider.ListUsers", parse_users)
         events.register("before-parse.cognito-identity-provider", blank_if_cut_in_a_character)
@@ -130,7 +138,7 @@ class UserPool:
             Stopped: If `stop` was set.
         """
         client: Any = self._client
-        paginator = client.get_paginator(_method(operation))
+        paginator = client.get_paginator(xform_name(operation))
         answers = iter(
             paginator.paginate(
                 UserPoolId=self.pool_id, PaginationConfig={"PageSize": PAGE_SIZE}, **parameters
@@ -139,14 +147,15 @@ class UserPool:
         landmark: str | None = None
         for number in itertools.count(1):
             self._thread.stop = stop or threading.Event()
-            self._pace(operation).wait(stop)
+            self._paces[operation].wait(stop)
             try:
                 answer = next(answers)
             except PaginationError:
                 raise TapCognitoError(_ENDLESS) from None
             except FAILURES as error:
                 raise explain(error, self._client, self.pool_id) from None
-            token = next((answer[key] for key in TOKENS & answer.keys()), None)
+            # Like boto3's paginator: an empty token is none.
+            token = next((answer[key] for key in TOKENS & answer.keys()), None) or None
             yield Page(answer[result], token is None)
             if token is None:
                 return
@@ -156,12 +165,19 @@ class UserPool:
             if number & (number - 1) == 0:
                 landmark = token
 
-    def describe(self, operation: str, result: str, **parameters: Any) -> dict[str, Any]:
+    def describe(
+        self,
+        operation: str,
+        result: str,
+        stop: threading.Event | None = None,
+        **parameters: Any,
+    ) -> dict[str, Any]:
         """Ask for one thing.
 
         Args:
             operation: The API's name of the operation, such as `DescribeUserPool`.
             result: The key of the answer that holds it, such as `UserPool`.
+            stop: When it is set, no further request is made.
             parameters: Parameters of the operation beside the pool id.
 
         Returns:
@@ -169,26 +185,29 @@ class UserPool:
 
         Raises:
             TapCognitoError: If it cannot be had.
+            Stopped: If `stop` was set.
         """
-        self._thread.stop = threading.Event()
-        self._pace(operation).wait()
+        self._thread.stop = stop or threading.Event()
+        self._paces[operation].wait(stop)
         try:
-            call = getattr(self._client, _method(operation))
+            call = getattr(self._client, xform_name(operation))
             answer: dict[str, Any] = call(UserPoolId=self.pool_id, **parameters)[result]
         except FAILURES as error:
             raise explain(error, self._client, self.pool_id) from None
         return answer
 
-    def estimated_users(self) -> int | None:
+    def estimated_users(self, stop: threading.Event | None = None) -> int | None:
         """About how many users the pool has, by DescribeUserPool; `None` if it does not say.
+
+        Args:
+            stop: When it is set, no further request is made.
 
         Raises:
             TapCognitoError: If it cannot be had; a reader of users may lack the permission.
+            Stopped: If `stop` was set.
         """
-        return self.describe("DescribeUserPool", "UserPool").get("EstimatedNumberOfUsers")
-
-    def _pace(self, operation: str) -> Pace:
-        return self._paces[operation]
+        pool = self.describe("DescribeUserPool", "UserPool", stop)
+        return pool.get("EstimatedNumberOfUsers")
 
     def _wait_to_retry(
         self,
@@ -210,7 +229,7 @@ class UserPool:
         Raises:
             Stopped: If the reader was told to stop.
         """
-        pace = self._pace(operation.name)
+        pace = self._paces[operation.name]
         stop: threading.Event = self._thread.stop
         if is_throttled(response):
             if rate := pace.throttled():
@@ -233,8 +252,3 @@ _ENDLESS = (
     "Cognito gave the same pagination token twice, the pages would never end: run again; "
     "if it stays, look at what `endpoint_url` points to"
 )
-
-
-def _method(operation: str) -> str:
-    """`ListUsersInGroup` is `list_users_in_group` in boto3."""
-    return "".join(f"_{char.lower()}" if char.isupper() else char for char in operation)[1:]

@@ -137,7 +137,9 @@ def _filter_problems(text: str) -> Iterator[str]:
     if not parts:
         fault = "it is no condition"
     elif parts[1] not in SEARCHABLE:
-        fault = f"{_shorten(parts[1])} cannot be searched"
+        # What stands there may be anything, somebody's name or address too.
+        known = re.fullmatch(r"[A-Za-z_:]{1,40}", parts[1])
+        fault = f"{parts[1] if known else 'its attribute'} cannot be searched"
     elif not re.fullmatch(r'"([^"\\]|\\.)*"', parts[3], re.DOTALL):
         fault = (
             'the value must be one text in double quotes, with \\" for a quote in it; '
@@ -167,8 +169,8 @@ def _explain(error: ValidationError, config: Mapping[str, Any], schema: Mapping[
         return f"`{name}` must be one of: {', '.join(map(str, rule))}"
     if error.instance == "":
         return f"`{name}` is empty: give it a value, or leave it out"
-    is_secret = setting.get("writeOnly") or "@" in str(error.instance)
-    shown = "" if is_secret else f" ({_shorten(error.instance)})"
+    is_private = setting.get("writeOnly") or name == "user_filter" or "@" in str(error.instance)
+    shown = "" if is_private else f" ({_shorten(error.instance)})"
     advice = _WHAT_TO_DO.get(name, f"it breaks the rule {error.validator}={rule}")
     return f"`{name}` is not valid{shown}: {advice}"
 

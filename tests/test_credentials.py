@@ -243,21 +243,62 @@ def test_a_command_whose_role_is_refused_says_so_in_one_line(at: Stage, emulator
 
 @pytest.mark.usefixtures("environ")
 @pytest.mark.parametrize(
-    ("settings", "expected"),
+    ("settings", "code", "advice"),
     [
-        ({"aws_assume_role_external_id": "wrong"}, "AccessDenied"),
-        ({"aws_secret_access_key": "wrong"}, "InvalidSignatureException"),
-        ({"aws_access_key_id": "AKIAUNKNOWN"}, "UnrecognizedClientException"),
+        ({"aws_assume_role_external_id": "wrong"}, "AccessDenied", "sts:AssumeRole"),
+        ({"aws_assume_role_external_id": "wrong"}, "AccessDenied", "`aws_assume_role_arn`"),
+        (
+            {"aws_secret_access_key": "wrong"},
+            "InvalidSignatureException",
+            "`aws_secret_access_key`",
+        ),
+        (
+            {"aws_access_key_id": "AKIAUNKNOWN"},
+            "UnrecognizedClientException",
+            "`aws_access_key_id`",
+        ),
     ],
 )
 def test_a_role_that_is_refused_is_a_refusal(
-    settings: Mapping[str, str], expected: str, emulator: Emulator
+    settings: Mapping[str, str], code: str, advice: str, emulator: Emulator
 ) -> None:
-    """The line names the setting, the permission and AWS's code."""
+    """The line has AWS's code and names the setting or the permission that is wrong."""
     text = refusal(emulator, **{**TEMPORARY, **IN_ROLE, **settings})
-    assert f"AWS refused AssumeRole ({expected})" in text
-    assert "`aws_assume_role_arn`" in text
-    assert "sts:AssumeRole" in text
+    assert f"AWS refused AssumeRole ({code})" in text
+    assert advice in text
+
+
+@pytest.fixture
+def damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The shared file that boto3 looks into."""
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "shared"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    return tmp_path / "shared"
+
+
+@pytest.mark.parametrize("role", [{}, {"aws_assume_role_arn": ROLE}])
+@pytest.mark.parametrize(
+    ("shared", "expected"),
+    [
+        ("[default]\naws_access_key_id = AKIAHALF\n", "missing: aws_secret_access_key"),
+        ("[default]\ncredential_process = false\n", "CredentialRetrievalError"),
+        ("[default]\nrole_arn = x\nsource_profile = gone\n", 'source_profile "gone"'),
+        ("[default\n", "Unable to parse config file"),
+    ],
+)
+def test_credentials_that_boto3_cannot_load_are_a_refusal(
+    role: Mapping[str, str],
+    shared: str,
+    expected: str,
+    emulator: Emulator,
+    damaged: Path,
+) -> None:
+    """Half a key pair or a damaged shared file is one line with boto3's reason."""
+    damaged.write_text(shared)
+    text = refusal(emulator, **role)
+    assert text.startswith("boto3 could not sign or send the request: ")
+    assert expected in text
 
 
 # What cannot be had

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from emulator import Emulator, Faults, Pool
 from support import emulator_config
 from tap_cognito import credentials, progress
+from tap_cognito.pace import Stopped
 from tap_cognito.user_pool import UserPool
 
 if TYPE_CHECKING:
@@ -50,6 +52,9 @@ def lines(
 
     def pages() -> Iterator[list[dict[str, Any]]]:
         for page in pool.pages("ListUsers", "Users"):
+            for thread in threading.enumerate():
+                if thread.name == "estimate":
+                    thread.join()
             clock.now += seconds
             yield page.items
 
@@ -83,6 +88,32 @@ def test_without_the_permission_it_says_what_it_knows(
             "Read 200 users with 4 requests (0 throttled) in 12.0 s, 17 users/s",
         ]
         assert emulator.log.count("DescribeUserPool") == 1
+
+
+def test_the_estimate_keeps_no_scan_waiting(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    """A pool that does not say how many users it has is read all the same, and asked no longer."""
+    asked: list[threading.Event] = []
+
+    class Silent(UserPool):
+        def estimated_users(self, stop: threading.Event | None = None) -> int | None:
+            assert stop
+            asked.append(stop)
+            stop.wait()
+            raise Stopped
+
+    def pages() -> Iterator[list[str]]:
+        for name in "abc":
+            clock.now += 6
+            yield [name]
+
+    caplog.set_level(logging.INFO, logger.name)
+    with Emulator(Pool(0)) as emulator:
+        session = credentials.session(emulator_config(emulator))
+        pool = Silent(session, emulator.pool.id, emulator.url)
+        passed = list(progress.logged(pages(), logger, pool, is_whole_pool=True))
+    assert passed == [["a"], ["b"], ["c"]]
+    assert "3 users, 0 users/s" in caplog.messages
+    assert [stop.is_set() for stop in asked] == [True]
 
 
 def test_a_part_of_the_pool_is_compared_with_no_estimate(

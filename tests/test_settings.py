@@ -9,10 +9,11 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from emulator import Credential, Emulator, Pool
 from support import emulator_config, run_tap
-from tap_cognito import settings, validation
+from tap_cognito import refusals, settings, validation
 from tap_cognito.tap import TapCognito
 
 if TYPE_CHECKING:
@@ -304,6 +305,41 @@ def test_a_missing_permission_is_one_line_with_the_policy_that_grants_it(
         "Action": "cognito-idp:ListUsers",
         "Resource": f"arn:aws:cognito-idp:us-east-1:*:userpool/{emulator.pool.id}",
     }
+
+
+@pytest.mark.parametrize("place", ["exa_mple", "localhost:99999", "localhost:port"])
+def test_an_endpoint_that_boto3_does_not_take_is_one_line(place: str) -> None:
+    """The line names the setting, and what a host and a port may be."""
+    line = refusal({**POOL, **TEMPORARY, "endpoint_url": f"http://{place}"})
+    assert "`endpoint_url` is no URL that boto3 takes" in line
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['"jane@example.com" = email', 'jane@example.com = "x"', f'name = "jane {"x" * 256}"'],
+)
+def test_a_filter_is_not_repeated(text: str) -> None:
+    """It may hold somebody's name or address."""
+    (problem,) = problems({**POOL, "user_filter": text})
+    assert "user_filter" in problem
+    assert "jane" not in problem
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Value 'email = \"jane@example.com\"' at 'filter'", "jane@example.com is", "<html>jane"],
+)
+@pytest.mark.parametrize("code", ["InvalidParameterException", "OtherException"])
+def test_values_in_the_words_of_aws_are_not_repeated(
+    code: str, text: str, emulator: Emulator
+) -> None:
+    """They may be of a user of the pool."""
+    pool = TapCognito(config=emulator_config(emulator)).user_pool()
+    answer: Any = {"Error": {"Code": code, "Message": f"1 error: {text}"}}
+    error = refusals.explain(ClientError(answer, "ListUsers"), pool._client, "us-east-1_A")  # noqa: SLF001
+    assert str(error).startswith("Cognito refused ListUsers: ")
+    assert "1 error:" in str(error)
+    assert "jane" not in str(error)
 
 
 def test_an_endpoint_that_does_not_answer_is_one_line() -> None:
