@@ -245,27 +245,30 @@ def test_a_command_whose_role_is_refused_says_so_in_one_line(at: Stage, emulator
 @pytest.mark.parametrize(
     ("settings", "code", "advice"),
     [
-        ({"aws_assume_role_external_id": "wrong"}, "AccessDenied", "sts:AssumeRole"),
-        ({"aws_assume_role_external_id": "wrong"}, "AccessDenied", "`aws_assume_role_arn`"),
+        (
+            {"aws_assume_role_external_id": "wrong"},
+            "AccessDenied",
+            {"`aws_assume_role_arn`", "sts:AssumeRole"},
+        ),
         (
             {"aws_secret_access_key": "wrong"},
             "InvalidSignatureException",
-            "`aws_secret_access_key`",
+            {"`aws_secret_access_key`"},
         ),
         (
             {"aws_access_key_id": "AKIAUNKNOWN"},
             "UnrecognizedClientException",
-            "`aws_access_key_id`",
+            {"`aws_access_key_id`"},
         ),
     ],
 )
 def test_a_role_that_is_refused_is_a_refusal(
-    settings: Mapping[str, str], code: str, advice: str, emulator: Emulator
+    settings: Mapping[str, str], code: str, advice: set[str], emulator: Emulator
 ) -> None:
     """The line has AWS's code and names the setting or the permission that is wrong."""
     text = refusal(emulator, **{**TEMPORARY, **IN_ROLE, **settings})
     assert f"AWS refused AssumeRole ({code})" in text
-    assert advice in text
+    assert not [words for words in advice if words not in text]
 
 
 @pytest.fixture
