@@ -89,7 +89,7 @@ def _is_cut_off(status: int, answer: Mapping[str, Any], operation: OperationMode
     shape = operation.output_shape
     promised = set(shape.members) - TOKENS if shape else set()
     has_nothing = all(answer.get(member) is None for member in promised)
-    return status < 300 and has_nothing  # noqa: PLR2004 - HTTP success
+    return status < 300 and bool(promised) and has_nothing  # noqa: PLR2004 - HTTP success
 
 
 def refuse_if_cut_off(
