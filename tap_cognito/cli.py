@@ -45,8 +45,8 @@ def main() -> None:
     except Terminated as end:
         name = signal.Signals(end.number).name
         status = _fail(f"stopped by {name}: the run is not complete", end, 128 + end.number)
-    finally:
         _flush()
+    finally:
         # Readers may still wait for an answer: nobody waits for them. What they hold is nothing.
         logging.shutdown()
         os._exit(status)

@@ -76,7 +76,8 @@ def explain(error: _Failure, client: BaseClient, pool_id: str) -> TapCognitoErro
         known for: some texts quote the request with its session token.
     """
     meta = client.meta
-    if isinstance(error, ClientError) and error.operation_name not in _operations(client):
+    operations = meta.service_model.operation_names
+    if isinstance(error, ClientError) and error.operation_name not in operations:
         return explain_credentials(error)
     if _is_nonsense(error):
         return TapCognitoError(
@@ -162,10 +163,6 @@ def _access_denied(operation: str, client: BaseClient, pool_id: str) -> AccessDe
         f"the credentials may not call {action} on {pool_id}: "
         f"attach this IAM policy to their user or role: {json.dumps(policy)}"
     )
-
-
-def _operations(client: BaseClient) -> list[str]:
-    return client.meta.service_model.operation_names
 
 
 def _is_nonsense(error: _Failure) -> bool:

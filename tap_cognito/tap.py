@@ -101,9 +101,11 @@ class TapCognito(Tap):
         Raises:
             TapCognitoError: If one of them is no JSON object.
         """
-        read = super().cb_config(ctx, param, tuple(one for one in value if one == "ENV"))
+        read = super().cb_config(ctx, param, ())
         for path in value:
-            if path != "ENV":
+            if path == "ENV":
+                read.parse_env = True
+            else:
                 read.config.update(inputs.config(path))
         return read
 

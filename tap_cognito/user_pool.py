@@ -146,8 +146,7 @@ class UserPool:
         )
         landmark: str | None = None
         for number in itertools.count(1):
-            self._thread.stop = stop or threading.Event()
-            self._paces[operation].wait(stop)
+            self._wait_for_turn(operation, stop)
             try:
                 answer = next(answers)
             except PaginationError:
@@ -187,8 +186,7 @@ class UserPool:
             TapCognitoError: If it cannot be had.
             Stopped: If `stop` was set.
         """
-        self._thread.stop = stop or threading.Event()
-        self._paces[operation].wait(stop)
+        self._wait_for_turn(operation, stop)
         try:
             call = getattr(self._client, xform_name(operation))
             answer: dict[str, Any] = call(UserPoolId=self.pool_id, **parameters)[result]
@@ -208,6 +206,11 @@ class UserPool:
         """
         pool = self.describe("DescribeUserPool", "UserPool", stop)
         return pool.get("EstimatedNumberOfUsers")
+
+    def _wait_for_turn(self, operation: str, stop: threading.Event | None) -> None:
+        """Wait until a request may be sent; `stop` ends this wait and those of its retries."""
+        self._thread.stop = stop or threading.Event()
+        self._paces[operation].wait(stop)
 
     def _wait_to_retry(
         self,
