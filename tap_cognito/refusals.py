@@ -18,8 +18,8 @@ from botocore.exceptions import (
 
 from tap_cognito.errors import (
     AccessDeniedError,
-    NotFoundError,
-    RefusedParameterError,
+    InvalidParameterError,
+    ResourceNotFoundError,
     TapCognitoError,
 )
 
@@ -102,12 +102,12 @@ def explain(error: _Failure, client: BaseClient, pool_id: str) -> TapCognitoErro
     if code == "AccessDeniedException":
         return _access_denied(error.operation_name, client, pool_id)
     if code == "InvalidParameterException":
-        return RefusedParameterError(f"Cognito refused {error.operation_name}: {_words(error)}")
+        return InvalidParameterError(f"Cognito refused {error.operation_name}: {_words(error)}")
     if code in _ADVICE:
         advice = _ADVICE[code].format(
             pool=pool_id, region=meta.region_name, operation=error.operation_name
         )
-        kind = NotFoundError if code == "ResourceNotFoundException" else TapCognitoError
+        kind = ResourceNotFoundError if code == "ResourceNotFoundException" else TapCognitoError
         return kind(f"{advice} ({code})")
     return TapCognitoError(f"Cognito refused {error.operation_name}: {_words(error)}")
 

@@ -16,7 +16,7 @@ from array import array
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tap_cognito.errors import RefusedParameterError
+from tap_cognito.errors import InvalidParameterError
 from tap_cognito.pace import Stopped
 from tap_cognito.user_pool import PAGE_SIZE, Page
 
@@ -111,7 +111,7 @@ class Scan:
                     news += len(items)
                     self._sent.add("", items)
                     yield items
-            except RefusedParameterError:
+            except InvalidParameterError:
                 if not news:
                     raise
                 logger.warning(_BEGINS_AGAIN, "of the pool")
@@ -171,7 +171,7 @@ class Scan:
         pages = self._pool.pages("ListUsers", "Users", Filter=f'username = "{quoted}"')
         try:
             return any(one["Username"] == username for page in pages for one in page.items)
-        except RefusedParameterError:
+        except InvalidParameterError:
             return True  # nobody knows: better to read the pool twice
 
 
@@ -221,7 +221,7 @@ def _chain(pool: UserPool, digit: str, stop: threading.Event) -> Iterator[Page |
             for page in pool.pages("ListUsers", "Users", stop, Filter=f'sub ^= "{digit}"'):
                 count += 1
                 yield page
-        except RefusedParameterError as error:
+        except InvalidParameterError as error:
             if not count:
                 raise _SplitError("the endpoint refuses the filter `sub ^=`") from error
             if count <= furthest:

@@ -6,7 +6,7 @@ import contextlib
 import re
 from typing import TYPE_CHECKING, Any
 
-from tap_cognito.errors import NotFoundError
+from tap_cognito.errors import ResourceNotFoundError
 from tap_cognito.progress import logged
 from tap_cognito.scan import Scan
 from tap_cognito.stream import CognitoStream, Column, Item, timestamp
@@ -152,7 +152,7 @@ class GroupMembershipsStream(_OptionalStream):
         for group in groups:
             name = group["GroupName"]
             # A group that is gone by now has no members.
-            with contextlib.suppress(NotFoundError):
+            with contextlib.suppress(ResourceNotFoundError):
                 for page in pool.pages("ListUsersInGroup", "Users", GroupName=name):
                     yield [{"GroupName": name, **user} for user in page.items]
 
@@ -182,7 +182,7 @@ class IdentityProvidersStream(_OptionalStream):
                 yield page.items
                 continue
             for one in page.items:
-                with contextlib.suppress(NotFoundError):
+                with contextlib.suppress(ResourceNotFoundError):
                     yield [
                         pool.describe(
                             "DescribeIdentityProvider",
