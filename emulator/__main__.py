@@ -14,14 +14,17 @@ from emulator.server import Emulator
 
 
 def main() -> None:
-    """Serve until SIGTERM or SIGINT; one line of JSON tells url and pool id when ready."""
+    """Serve until SIGTERM or SIGINT; one line of JSON has the URL and the pool id when ready."""
     parser = argparse.ArgumentParser(prog="python -m emulator", description=__doc__)
     parser.add_argument("--users", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0, help="of users, pages and faults")
     parser.add_argument("--pool-id", default="us-east-1_Emulated1")
+    parser.add_argument("--sub-format", choices=["random", "regional"], default="random")
     parser.add_argument("--port", type=int, default=0, help="0 for any free one")
-    parser.add_argument("--latency-ms", type=float, default=0, help="added to each answer")
-    parser.add_argument("--quota", type=float, help="listings of users per second")
+    parser.add_argument("--latency-ms", type=float, default=0, help="added to each response")
+    parser.add_argument(
+        "--quota", type=float, help="requests per second of ListUsers and ListUsersInGroup"
+    )
     parser.add_argument("--fault", action="append", choices=FAULTS, help="may be repeated")
     parser.add_argument("--fault-rate", type=float, default=0.03, help="share of the requests")
     options = parser.parse_args()
@@ -31,7 +34,7 @@ def main() -> None:
     faults = (
         Faults(tuple(options.fault), options.fault_rate, options.seed) if options.fault else None
     )
-    pool = Pool(options.users, options.seed, options.pool_id)
+    pool = Pool(options.users, options.seed, options.pool_id, sub_format=options.sub_format)
     with Emulator(
         pool,
         port=options.port,

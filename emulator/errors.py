@@ -1,6 +1,11 @@
-"""What the service answers to a request that it refuses."""
+"""The errors with which the service refuses a request."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 INVALID = "InvalidParameterException"
 PAGING_MARKER = "Paging Marker is Invalid for Request"
@@ -14,3 +19,14 @@ class ApiError(Exception):
         self.code = code
         self.message = message
         self.status = status
+
+
+def find(items: Mapping[str, dict[str, Any]], key: str, message: str) -> dict[str, Any]:
+    """Return the resource with this key.
+
+    Raises:
+        ApiError: there is none; `message` says so.
+    """
+    if key not in items:
+        raise ApiError("ResourceNotFoundException", message)
+    return items[key]

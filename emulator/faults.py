@@ -1,9 +1,10 @@
-"""What goes wrong on the way, by seed: errors, proxies, resets, cut bodies, slowness."""
+"""Faults on the way: errors, proxies, resets, truncated bodies, slowness, outages."""
 
 from __future__ import annotations
 
 import random
 import threading
+import time
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
@@ -16,16 +17,16 @@ _PROXY = b"<html><head><title>Bad Gateway</title></head><body>proxy error</body>
 
 @dataclass(frozen=True)
 class Fault:
-    """How the answer to a request is spoiled.
+    """How the response to a request is spoiled.
 
     Attributes:
         status: HTTP status that goes with `code` or `page`.
-        code: Error code instead of the true answer.
-        page: HTML instead of the true answer.
+        code: Error code instead of the true response.
+        page: HTML instead of the true response.
         keep: Part of the body that is sent, None if nothing at all is sent, not even headers.
-        length: What Content-Length tells: bytes sent, bytes of the whole body, or no such header.
-        end: What becomes of the connection afterwards.
-        slow: Whether the answer comes only after the emulator's `slow_seconds`.
+        length: What Content-Length counts: bytes sent, bytes of the whole body; or no such header.
+        end: Whether the connection stays open, is closed or is reset afterwards.
+        slow: Whether the response comes only after the emulator's `slow_seconds`.
         burst: How many requests in a row are hit.
     """
 
@@ -54,6 +55,40 @@ FAULTS: Mapping[str, Fault] = MappingProxyType(
         "throttling-burst": Fault(status=400, code="TooManyRequestsException", burst=5),
     }
 )
+_CODES = {
+    429: "TooManyRequestsException",
+    500: "InternalErrorException",
+    503: "ServiceUnavailableException",
+}
+
+
+@dataclass(frozen=True)
+class Outage:
+    """A time in which every request of some operations fails.
+
+    Attributes:
+        end: Monotonic seconds at which it is over.
+        status: HTTP status of every response, None for connections that are reset instead.
+        operations: Which operations it hits, None for all.
+    """
+
+    end: float
+    status: int | None = 503
+    operations: Container[str] | None = None
+
+    def hits(self, operation: str) -> bool:
+        """Whether it hits a request that arrives now."""
+        applies = self.operations is None or operation in self.operations
+        return applies and time.monotonic() < self.end
+
+    @property
+    def fault(self) -> Fault:
+        """The fault of each request: an error of the service, or one of a proxy."""
+        if self.status is None:
+            return FAULTS["reset-before-answer"]
+        if self.status in _CODES:
+            return Fault(status=self.status, code=_CODES[self.status])
+        return Fault(status=self.status, page=_PROXY)
 
 
 @dataclass
@@ -63,7 +98,7 @@ class Faults:
     Attributes:
         names: Keys of `FAULTS`, equally likely.
         rate: Share of the requests that are hit; 1.0 is a complete outage.
-        seed: What decides which requests are hit, and by what.
+        seed: Decides which requests are hit, and by which fault.
         limit: How many are hit at most, None for no limit.
         skip: How many requests are spared at first.
         operations: Which operations may be hit, None for all.

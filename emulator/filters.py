@@ -24,7 +24,7 @@ class Condition:
     prefix: bool
 
     def accepts(self, actual: str | None) -> bool:
-        """Whether a user is meant whose attribute has the value `actual`."""
+        """Return whether a user matches whose attribute has the value `actual`."""
         if actual is None:
             return False
         value = self.value
@@ -33,7 +33,7 @@ class Condition:
         return actual.startswith(value) if self.prefix else actual == value
 
     def matches(self, user: dict[str, Any]) -> bool:
-        """Whether a user is meant, given as it goes over the wire."""
+        """Return whether a user matches, given as it goes over the wire."""
         if self.attribute == "status":
             return self.accepts("Enabled" if user.get("Enabled") else "Disabled")
         if self.attribute in _FIELDS:
@@ -43,9 +43,9 @@ class Condition:
 
 def attribute(user: dict[str, Any], name: str) -> str | None:
     """The value of one of a user's attributes, None without one."""
-    for each in user.get("Attributes", ()):
-        if each.get("Name") == name:
-            value: str | None = each.get("Value")
+    for item in user.get("Attributes", ()):
+        if item.get("Name") == name:
+            value: str | None = item.get("Value")
             return value
     return None
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import random
 from hashlib import blake2b
+from typing import Literal
+
+SubFormat = Literal["random", "regional"]
 
 _NAMES = tuple(
     (json.dumps(name, ensure_ascii=False), login)
@@ -33,10 +36,27 @@ _VERSION = bytes(byte & 0x0F | 0x40 for byte in range(256))
 _VARIANT = bytes(byte & 0x3F | 0x80 for byte in range(256))
 
 
-def keys(count: int, seed: int | str) -> bytes:
-    """The same `count` random UUIDs of 16 bytes for the same seed, one after the other."""
+# Digits 2, 4, 6 and 8 of a `sub` in newer pools, where they were seen.
+_REGIONS = {"us-east-1": "4848", "eu-west-1": "2544", "us-west-2": "8130"}
+
+
+def keys(count: int, seed: int | str, region: str | None = None) -> bytes:
+    """Return `count` random UUIDs of 16 bytes, one after the other.
+
+    Args:
+        count: How many.
+        seed: Decides on them.
+        region: Whose digits they have as in newer pools, None for version-4 UUIDs.
+    """
     joined = bytearray(random.Random(seed).randbytes(16 * count))  # noqa: S311 - repeatable
-    joined[6::16] = joined[6::16].translate(_VERSION)
+    if region:
+        digits = _REGIONS.get(region) or blake2b(region.encode()).hexdigest()[:4]
+        for index, digit in enumerate(f"{digits}01"):
+            second_digit = bytes(byte & 0xF0 | int(digit, 16) for byte in range(256))
+            joined[index::16] = joined[index::16].translate(second_digit)
+        joined[6::16] = b"\x70" * count
+    else:
+        joined[6::16] = joined[6::16].translate(_VERSION)
     joined[8::16] = joined[8::16].translate(_VARIANT)
     return bytes(joined)
 

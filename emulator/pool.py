@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 import threading
 import time
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from emulator import people, resources
 from emulator.filters import attribute
+from emulator.subs import SubIndex
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -31,33 +33,44 @@ class Pool:
     dictionaries: as in the API's JSON, dates in epoch seconds.
 
     Attributes:
-        groups: GroupType of the API by name.
+        groups: GroupType of the API by name; to delete a group, delete its entry.
         providers: IdentityProviderType by name, secrets in their `ProviderDetails`.
         clients: UserPoolClientType by id, with `ClientSecret`.
-        description: UserPoolType; `EstimatedNumberOfUsers` is the true number unless set here.
+        description: UserPoolType, but for `EstimatedNumberOfUsers` (see `estimate`).
     """
 
-    def __init__(self, size: int = 0, seed: int = 0, pool_id: str = "us-east-1_Emulated1") -> None:
-        """Make a pool of `size` users, always the same ones for the same `seed`."""
+    def __init__(
+        self,
+        size: int = 0,
+        seed: int = 0,
+        pool_id: str = "us-east-1_Emulated1",
+        *,
+        sub_format: people.SubFormat = "random",
+    ) -> None:
+        """Make a pool of `size` users, always the same ones for the same `seed`.
+
+        Args:
+            size: How many users there are at the start.
+            seed: Decides on their names, dates and attributes.
+            pool_id: The pool's id, which begins with its region.
+            sub_format: "random" for version-4 UUIDs, "regional" for those of newer pools.
+        """
         self.id = pool_id
-        self.groups = {each["GroupName"]: each for each in resources.groups(pool_id)}
-        self.providers = {each["ProviderName"]: each for each in resources.providers(pool_id)}
-        self.clients = {each["ClientId"]: each for each in resources.clients(pool_id)}
+        self.groups = {group["GroupName"]: group for group in resources.groups(pool_id)}
+        self.providers = {item["ProviderName"]: item for item in resources.providers(pool_id)}
+        self.clients = {client["ClientId"]: client for client in resources.clients(pool_id)}
         self.description = resources.description(pool_id)
         self._lock = threading.RLock()
         self._seed = seed
+        self._region = pool_id.partition("_")[0] if sub_format == "regional" else None
         self._size = self._next = size
-        self._keys = people.keys(size, seed)
-        self._by_digit = {digit: array("I") for digit in "0123456789abcdef"}
-        append = [ordinals.append for ordinals in self._by_digit.values()]
-        for ordinal, byte in enumerate(self._keys[::16]):
-            append[byte >> 4](ordinal)
+        self._keys = people.keys(size, seed, self._region)
+        self._subs = SubIndex(self._keys)
         self._members = {
             "admins": array("I", range(3, size, 50)),
             "Köche": array("I", range(1, size, 7)),
         }
         self._texts: dict[int, str] = {}
-        self._later_subs: dict[int, str] = {}
         self._later_names: dict[str, int] = {}
         self._deleted: set[int] = set()
 
@@ -73,6 +86,16 @@ class Pool:
         """Return the number of users now."""
         return self._next - len(self._deleted)
 
+    @property
+    def estimate(self) -> int | None:
+        """EstimatedNumberOfUsers: the true number unless set, None to leave it out."""
+        estimate: int | None = self.description.get("EstimatedNumberOfUsers", len(self))
+        return estimate
+
+    @estimate.setter
+    def estimate(self, number: int | None) -> None:
+        self.description["EstimatedNumberOfUsers"] = number
+
     def users(self) -> Iterator[Wire]:
         """Iterate over the users as they are now."""
         for ordinal in range(self._next):
@@ -85,6 +108,22 @@ class Pool:
             if ordinal not in self._deleted:
                 yield json.loads(self._text(ordinal))
 
+    def username(self, ordinal: int) -> str:
+        """Return the name of the user that was created as number `ordinal`, from 0."""
+        name: str = json.loads(self._text(ordinal))["Username"]
+        return name
+
+    def sample(self, share: float, start: int = 0) -> list[str]:
+        """Return the names of a random share of the users, the same ones for the same seed.
+
+        Args:
+            share: Of the users from `start` on, 0 to 1.
+            start: The ordinal of the first user that may be taken; 60 spares the first page.
+        """
+        ordinals = [ordinal for ordinal in range(start, self._next) if ordinal not in self._deleted]
+        chosen = random.Random(self._seed).sample(ordinals, round(share * len(ordinals)))  # noqa: S311 - repeatable, not secret
+        return [self.username(ordinal) for ordinal in sorted(chosen)]
+
     def create(self, user: Wire | None = None, at: float | None = None) -> Wire:
         """Add a user and return it.
 
@@ -96,7 +135,7 @@ class Pool:
             now = round(time.time() if at is None else at, 3)
             dates = {"UserCreateDate": now, "UserLastModifiedDate": now}
             if user is None:
-                key = people.keys(1, f"{self._seed}/{self._next}")
+                key = people.keys(1, f"{self._seed}/{self._next}", self._region)
                 created: Wire = json.loads(people.user(self._next, key)) | dates
             else:
                 created = dates | user
@@ -114,7 +153,7 @@ class Pool:
 
         Args:
             username: Whose user it is; KeyError if there is none.
-            attributes: New values by name; None removes the attribute.
+            attributes: New values by name; None removes the attribute, also `sub`.
             at: Epoch seconds of the change, default now.
             fields: Other fields of the wire, such as `Enabled=False`.
         """
@@ -123,13 +162,26 @@ class Pool:
             user: Wire = json.loads(self._text(ordinal))
             new = attributes or {}
             user["Attributes"] = [
-                *(each for each in user.get("Attributes", ()) if each["Name"] not in new),
+                *(item for item in user.get("Attributes", ()) if item["Name"] not in new),
                 *({"Name": name, "Value": new[name]} for name in new if new[name] is not None),
             ]
             now = round(time.time() if at is None else at, 3)
             user |= {"UserLastModifiedDate": now, **fields}
             self._texts[ordinal] = _dumps(user)
+            if "sub" in new:
+                self._subs.set(ordinal, new["sub"])
             return user
+
+    def remove_sub(self, *usernames: str) -> None:
+        """Let users have no `sub`; KeyError if one of them does not exist."""
+        for username in usernames:
+            self.change(username, {"sub": None})
+
+    def capitalize_sub(self, *usernames: str) -> None:
+        """Let users have their `sub` in upper case; KeyError if one of them does not exist."""
+        for username in usernames:
+            sub = self._subs.sub(self._ordinal(username))
+            self.change(username, {"sub": sub and sub.upper()})
 
     def delete(self, username: str) -> None:
         """Delete a user; KeyError if there is none."""
@@ -155,16 +207,16 @@ class Pool:
         condition: Condition | None = None,
         group: str | None = None,
     ) -> tuple[list[str], int | None]:
-        """Read some users of a chain, in the order of ordinal XOR mask.
+        """Read some users of a listing, in the order of ordinal XOR mask.
 
         A position stays true whatever is created or deleted in between.
 
         Args:
             limit: Users at most.
             after: Position to go on from, -1 for the first page.
-            mask: Order of the whole chain; 0 is the order of creation.
-            condition: Which users are meant.
-            group: Whose members are meant.
+            mask: Order of the whole listing; 0 is the order of creation.
+            condition: Which users are wanted.
+            group: Whose members are wanted.
 
         Returns:
             The users as JSON, and the position to go on from, None at the end.
@@ -176,7 +228,7 @@ class Pool:
             users: list[str] = []
             for index in range(bisect_right(keys, after), len(keys)):
                 ordinal = keys[index] ^ mask
-                if ordinal in self._deleted or not self._meant(ordinal, condition):
+                if ordinal in self._deleted or not self._matches(ordinal, condition):
                     continue
                 if len(users) == limit:
                     return users, after
@@ -188,24 +240,20 @@ class Pool:
         if group is not None:
             return self._members.get(group, _NOBODY)
         if condition and condition.attribute == "sub" and condition.value:
-            return self._by_digit.get(condition.value[0], _NOBODY)
+            return self._subs.candidates(condition.value)
         return range(self._next)
 
-    def _meant(self, ordinal: int, condition: Condition | None) -> bool:
+    def _matches(self, ordinal: int, condition: Condition | None) -> bool:
         if condition is None:
             return True
         if condition.attribute == "sub":
-            return condition.accepts(
-                self._later_subs.get(ordinal) or people.sub(self._key(ordinal))
-            )
+            return condition.accepts(self._subs.sub(ordinal))
         return condition.matches(json.loads(self._text(ordinal)))
 
     def _add(self, user: Wire) -> None:
         self._texts[self._next] = _dumps(user)
         self._later_names[user.get("Username", "")] = self._next
-        if sub := attribute(user, "sub"):
-            self._later_subs[self._next] = sub
-            self._by_digit.setdefault(sub[0], array("I")).append(self._next)
+        self._subs.set(self._next, attribute(user, "sub"))
         self._next += 1
 
     def _ordinal(self, username: str) -> int:

@@ -1,4 +1,4 @@
-"""What was asked of the emulator, when, and what came of it."""
+"""The requests that the emulator received, and their outcomes."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ class Request:
 
     Attributes:
         received: Monotonic seconds when it had arrived.
-        answered: Monotonic seconds when its answer, or its failure, was about to be sent.
+        answered: Monotonic seconds when its response, or its failure, was about to be sent.
         operation: Such as "ListUsers".
         filter: The Filter parameter, None without one.
-        token: Whether it went on with a chain.
-        status: HTTP status of the answer, 0 if none was sent.
-        outcome: "ok", "throttled", the name of a fault, or the code of an error.
+        token: Whether it continued a listing.
+        status: HTTP status of the response, 0 if none was sent.
+        outcome: "ok", "throttled", "outage", the name of a fault, or the code of an error.
     """
 
     received: float
@@ -31,27 +31,29 @@ class Request:
 
 @dataclass
 class RequestLog:
-    """All requests, in the order of their answers."""
+    """All requests, in the order of their responses."""
 
     requests: list[Request] = field(default_factory=list)
 
     def count(self, operation: str | None = None, outcome: str | None = None) -> int:
         """Count the requests of an operation, with an outcome, or both."""
         return sum(
-            operation in (None, each.operation) and outcome in (None, each.outcome)
-            for each in list(self.requests)
+            operation in (None, request.operation) and outcome in (None, request.outcome)
+            for request in list(self.requests)
         )
 
     def by_operation(self) -> dict[str, dict[str, int]]:
         """Count the requests by operation and outcome."""
         counts: defaultdict[str, defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
-        for each in list(self.requests):
-            counts[each.operation][each.outcome] += 1
+        for request in list(self.requests):
+            counts[request.operation][request.outcome] += 1
         return {operation: dict(outcomes) for operation, outcomes in counts.items()}
 
     def seconds(self) -> float:
-        """Seconds from the first request to the last answer, 0 without any."""
+        """Seconds from the first request to the last response, 0 without any."""
         requests = list(self.requests)
         if not requests:
             return 0.0
-        return max(each.answered for each in requests) - min(each.received for each in requests)
+        return max(request.answered for request in requests) - min(
+            request.received for request in requests
+        )

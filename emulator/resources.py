@@ -1,10 +1,10 @@
-"""What a pool has beside users: groups, identity providers, app clients, its own description."""
+"""A pool's groups, identity providers and app clients, and its own description."""
 
 from __future__ import annotations
 
 from typing import Any
 
-# Fake, for tests to look for in whatever a reader writes.
+# Fake, for tests to look for in a reader's output.
 CLIENT_SECRET = "planted-client-secret-4f9d1c7a"  # noqa: S105
 PROVIDER_SECRET = "planted-provider-secret-8b2e6d30"  # noqa: S105
 PRIVATE_KEY = "planted-private-key-c51a9e44"

@@ -15,12 +15,15 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from emulator import signing
-from emulator.api import Api, Behaviour
+from emulator.api import Api
+from emulator.behaviour import Behaviour
 from emulator.errors import ApiError
-from emulator.faults import FAULTS, Fault
+from emulator.faults import FAULTS, Fault, Outage
 from emulator.requestlog import Request, RequestLog
+from emulator.schedule import Schedule
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
     from io import BufferedIOBase
 
     from typing_extensions import Self
@@ -52,7 +55,7 @@ class Emulator(Behaviour):
     All attributes of `Behaviour` are keyword arguments and may be set at any time.
 
     Attributes:
-        pool: What is served.
+        pool: The pool that is served.
         port: Where it is served, 0 for any free port; later entries use the same one again.
         log: The requests so far.
     """
@@ -61,9 +64,11 @@ class Emulator(Behaviour):
     port: int = 0
 
     def __post_init__(self) -> None:
-        """Prepare what lasts as long as the emulator."""
+        """Prepare the parts that outlast a context."""
         self.log = RequestLog()
         self._api = Api(self.pool, self)
+        self._schedule = Schedule()
+        self._outages: list[Outage] = []
         self._stopping = threading.Event()
         self._numbers = itertools.count(1)
 
@@ -89,16 +94,48 @@ class Emulator(Behaviour):
         for connection in list(self._server.connections):
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
-        self._server.server_close()  # waits for the answers under way: the log is complete
+        self._server.server_close()  # waits for the requests under way: the log is complete
+
+    def add_pool(self, pool: Pool) -> None:
+        """Serve one more pool from now on."""
+        self._api.pools[pool.id] = pool
+
+    def remove_pool(self, pool: Pool) -> None:
+        """Delete a pool from the service."""
+        del self._api.pools[pool.id]
+
+    def outage(
+        self, seconds: float, status: int | None = 503, operations: Collection[str] | None = None
+    ) -> None:
+        """Fail every request from now on for a while.
+
+        Args:
+            seconds: How long.
+            status: HTTP status of every response, None for connections that are reset instead.
+            operations: Which operations fail, None for all.
+        """
+        self._outages.append(Outage(time.monotonic() + seconds, status, operations))
+
+    def before_request(
+        self, number: int, action: Callable[[], object], operations: Collection[str] | None = None
+    ) -> None:
+        """Run an action when a request arrives, before it is carried out.
+
+        Args:
+            number: Which of the requests from now on, from 1.
+            action: Run once: a deletion, an outage, a new behaviour.
+            operations: Which operations' requests count, None for all.
+        """
+        self._schedule.add(number, action, operations)
 
     def respond(self, received: _Received) -> tuple[bytes, str]:
-        """Answer a request: the bytes to send, and what to do to the connection then."""
+        """Handle a request: the bytes to send, and what to do to the connection then."""
         if not received.line.startswith("POST / "):
             return _encode(self._control(received.line), _NO_FAULT, 0), "open"
         start = time.monotonic()
         operation = received.headers.get("x-amz-target", "").removeprefix(_TARGET)
-        name = self.faults.draw(operation) if self.faults else None
-        fault = FAULTS[name] if name else _NO_FAULT
+        self._schedule.advance(operation)
+        name, fault = self._fault(operation)
         parameters: Wire = json.loads(received.body)
         reply = self._reply(operation, parameters, received)
         outcome = name or reply.code or "ok"
@@ -118,6 +155,13 @@ class Emulator(Behaviour):
         )
         self.log.requests.append(request)
         return _encode(reply, fault, next(self._numbers)), fault.end
+
+    def _fault(self, operation: str) -> tuple[str | None, Fault]:
+        for outage in self._outages:
+            if outage.hits(operation):
+                return "outage", outage.fault
+        name = self.faults.draw(operation) if self.faults else None
+        return name, FAULTS[name] if name else _NO_FAULT
 
     def _reply(self, operation: str, parameters: Wire, received: _Received) -> _Reply:
         try:

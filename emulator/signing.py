@@ -1,4 +1,4 @@
-"""Signature Version 4, as a service checks it."""
+"""Signature Version 4, checked as a service does."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _HEADER = re.compile(
 
 
 class Credential(NamedTuple):
-    """What belongs to an access key id.
+    """The credential of an access key id.
 
     Attributes:
         secret: The secret access key.

@@ -1,73 +1,30 @@
-"""What the emulated user pool promises to those who test and measure against it."""
+"""The emulated users, and the listings of them."""
 
 from __future__ import annotations
 
 import datetime as dt
 import itertools
 import json
-import signal
-import socket
-import subprocess
-import sys
+import re
 import time
-from collections import Counter
-from http.client import HTTPConnection
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING
 
-import boto3
-import botocore.session
 import pytest
-from botocore.config import Config
 from botocore.exceptions import (
-    BotoCoreError,
     ClientError,
-    ConnectionClosedError,
-    EndpointConnectionError,
-    ReadTimeoutError,
 )
 
-from emulator import FAULTS, Credential, Emulator, Faults, Pool, resources
+from emulated import client, code, names, pages
+from emulator import Emulator, Pool
+from emulator.filters import Condition, attribute
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from emulator.people import SubFormat
 
-def client(
-    emulator: Emulator, key: str = "dummy", token: str | None = None, timeout: float = 10
-) -> Any:
-    """A real client that makes one attempt for each request."""
-    return boto3.client(
-        "cognito-idp",
-        endpoint_url=emulator.url,
-        region_name="us-east-1",
-        aws_access_key_id="AKIDEXAMPLE",
-        aws_secret_access_key=key,
-        aws_session_token=token,
-        config=Config(retries={"mode": "standard", "total_max_attempts": 1}, read_timeout=timeout),
-    )
-
-
-def pages(emulator: Emulator, **parameters: Any) -> Iterator[list[dict[str, Any]]]:
-    """The pages of one chain."""
-    cognito = client(emulator)
-    token: dict[str, str] = {}
-    while True:
-        page = cognito.list_users(UserPoolId=emulator.pool.id, **parameters, **token)
-        yield page["Users"]
-        if "PaginationToken" not in page:
-            return
-        token = {"PaginationToken": page["PaginationToken"]}
-
-
-def names(emulator: Emulator, **parameters: Any) -> list[str]:
-    """The user names that one chain returns."""
-    return [user["Username"] for page in pages(emulator, **parameters) for user in page]
-
-
-def code(error: pytest.ExceptionInfo[ClientError]) -> str:
-    """The code of the error that the client raised."""
-    return str(error.value.response["Error"]["Code"])
+DIGITS = "0123456789abcdef"
 
 
 @pytest.fixture
@@ -95,10 +52,12 @@ def test_a_million_users_start_at_once() -> None:
 def test_users_are_believable() -> None:
     """Names are unique, and everything optional is missing somewhere."""
     users = list(Pool(3000).users())
-    attributes = [{each["Name"]: each.get("Value") for each in u["Attributes"]} for u in users]
+    attributes = [
+        {item["Name"]: item.get("Value") for item in user["Attributes"]} for user in users
+    ]
     assert len({user["Username"] for user in users}) == len({a["sub"] for a in attributes}) == 3000
-    assert 0.03 < sum("email" not in each for each in attributes) / 3000 < 0.08
-    assert {None, "free"} < {each.get("custom:plan", "missing") for each in attributes}
+    assert 0.03 < sum("email" not in values for values in attributes) / 3000 < 0.08
+    assert {None, "free"} < {values.get("custom:plan", "missing") for values in attributes}
     assert len({user["UserStatus"] for user in users}) > 5
     assert {user["Enabled"] for user in users} == {True, False}
     assert all(user["UserCreateDate"] <= user["UserLastModifiedDate"] for user in users)
@@ -114,11 +73,13 @@ def test_a_client_reads_exactly_the_users_of_the_pool(emulator: Emulator) -> Non
         assert user == truth
 
 
-def test_sixteen_chains_split_the_pool(emulator: Emulator) -> None:
+def test_sixteen_segments_are_the_pool(emulator: Emulator) -> None:
     """The filters on the first digit of sub return every user once."""
-    chains = [names(emulator, Filter=f'sub ^= "{digit}"') for digit in "0123456789abcdef"]
-    assert all(chains)
-    assert sorted(itertools.chain(*chains)) == sorted(u["Username"] for u in emulator.pool.users())
+    segments = [names(emulator, Filter=f'sub ^= "{digit}"') for digit in DIGITS]
+    assert all(segments)
+    assert sorted(itertools.chain(*segments)) == sorted(
+        u["Username"] for u in emulator.pool.users()
+    )
 
 
 @pytest.mark.parametrize(
@@ -175,7 +136,7 @@ def test_a_token_belongs_to_its_filter(emulator: Emulator) -> None:
 
 @pytest.mark.parametrize("reorder", [False, True])
 def test_changes_in_between_neither_skip_nor_repeat_users(reorder: bool) -> None:
-    """A chain returns all users once that exist from its beginning to its end."""
+    """A listing returns all users once that exist from its first page to its last."""
     with Emulator(Pool(300), reorder=reorder) as emulator:
         before = {user["Username"] for user in emulator.pool.users()}
         seen: list[str] = []
@@ -213,17 +174,17 @@ def test_every_user_is_found_by_its_name() -> None:
     assert (len(pool), list(pool.users())) == (0, [])
 
 
-def test_each_chain_may_have_its_own_order(emulator: Emulator) -> None:
-    """With reorder, chains differ in order and agree in users."""
+def test_listings_may_each_have_an_order_of_their_own(emulator: Emulator) -> None:
+    """With reorder, listings differ in order and agree in users."""
     emulator.reorder = True
-    chains = [names(emulator) for _ in range(4)]
-    assert len({tuple(chain) for chain in chains}) > 1
-    assert len({frozenset(chain) for chain in chains}) == 1
-    assert all(len(chain) == 500 for chain in chains)
+    listings = [names(emulator) for _ in range(4)]
+    assert len({tuple(listing) for listing in listings}) > 1
+    assert len({frozenset(listing) for listing in listings}) == 1
+    assert all(len(listing) == 500 for listing in listings)
 
 
 def test_empty_and_short_pages_lose_nothing(emulator: Emulator) -> None:
-    """A chain with empty and short pages still returns every user once."""
+    """A listing with empty and short pages still returns every user once."""
     emulator.empty_pages = emulator.short_pages = 0.4
     found = list(pages(emulator))
     assert {0, 60} < {len(page) for page in found}
@@ -232,7 +193,7 @@ def test_empty_and_short_pages_lose_nothing(emulator: Emulator) -> None:
 
 
 def test_tokens_expire(emulator: Emulator) -> None:
-    """A chain longer than a token's lifetime fails as often as is set."""
+    """A listing longer than a token's lifetime fails as often as is set."""
     emulator.token_lifetime, emulator.token_expiries = 3, 1
     with pytest.raises(ClientError) as error:
         names(emulator)
@@ -265,320 +226,103 @@ def test_filters_can_be_ignored_or_refused(emulator: Emulator) -> None:
     assert len(names(emulator)) == 500
 
 
-def test_the_quota_is_a_bucket_that_fills_by_itself(emulator: Emulator) -> None:
-    """Requests over the quota are throttled, later ones are not."""
-    emulator.quota = 2
-    cognito = client(emulator)
-    throttled = "TooManyRequestsException"
-    outcomes = [seen(cognito, emulator.pool.id) for _ in range(4)]
-    assert outcomes == ["Users", "Users", throttled, throttled]
-    assert emulator.log.count("ListUsers", "throttled") == 2
-    cognito.list_groups(UserPoolId=emulator.pool.id)
-    time.sleep(0.5)
-    assert seen(cognito, emulator.pool.id) == "Users"
-
-
-def test_the_quota_can_drop_at_a_request(emulator: Emulator) -> None:
-    """From the given listing on, the new quota holds."""
-    emulator.quota_drops = {3: 0, 4: None}
-    cognito = client(emulator)
-    outcomes = [seen(cognito, emulator.pool.id) for _ in range(4)]
-    assert outcomes == ["Users", "Users", "TooManyRequestsException", "Users"]
-
-
-def test_latency_is_added_to_each_answer(emulator: Emulator) -> None:
-    """An answer takes the set time."""
-    emulator.latency = 0.1
-    cognito = client(emulator)
-    cognito.list_groups(UserPoolId=emulator.pool.id)
-    assert 0.1 <= emulator.log.seconds() < 1
-
-
-def test_denied_actions_are_refused_in_the_words_of_aws(emulator: Emulator) -> None:
-    """A denied action is an AccessDeniedException that names user, action and resource."""
-    emulator.denied = {"cognito-idp:DescribeUserPool"}
-    message = (
-        "User: arn:aws:iam::123456789012:user/reader is not authorized to perform: "
-        "cognito-idp:DescribeUserPool on resource: arn:aws:cognito-idp:us-east-1:"
-    )
-    with pytest.raises(ClientError, match=message) as error:
-        client(emulator).describe_user_pool(UserPoolId=emulator.pool.id)
-    assert code(error) == "AccessDeniedException"
-    assert emulator.log.count(outcome="AccessDeniedException") == 1
-    assert len(names(emulator)) == 500
-
-
-def test_only_its_own_pool_and_operations_are_known(emulator: Emulator) -> None:
-    """Another pool or operation is an error."""
-    cognito = client(emulator)
-    with pytest.raises(ClientError, match="User pool us-east-1_X does not exist") as error:
-        cognito.list_users(UserPoolId="us-east-1_X")
-    assert code(error) == "ResourceNotFoundException"
-    with pytest.raises(ClientError):
-        cognito.list_resource_servers(UserPoolId=emulator.pool.id)
-
-
-def test_group_members_are_paged(emulator: Emulator) -> None:
-    """ListUsersInGroup returns the members, also those that joined or left."""
-    cognito, pool = client(emulator), emulator.pool
-    left = next(pool.members("Köche"))["Username"]
-    joined = pool.create()["Username"]
-    pool.leave(left, "Köche")
-    pool.join(joined, "Köche")
-    chain = cognito.get_paginator("list_users_in_group")
-    answers = chain.paginate(UserPoolId=pool.id, GroupName="Köche")
-    found = [user["Username"] for page in answers for user in page["Users"]]
-    assert found == [user["Username"] for user in pool.members("Köche")]
-    assert len(found) > 60
-    assert joined in found
-    assert left not in found
-    with pytest.raises(cognito.exceptions.ResourceNotFoundException):
-        cognito.list_users_in_group(UserPoolId=pool.id, GroupName="missing")
-
-
-def test_lists_of_resources_are_paged_and_described(emulator: Emulator) -> None:
-    """Groups, providers and clients come page by page, secrets only in descriptions."""
-    cognito, pool = client(emulator), {"UserPoolId": emulator.pool.id}
-    first = cognito.list_groups(**pool, Limit=2)
-    second = cognito.list_groups(**pool, Limit=2, NextToken=first["NextToken"])
-    assert {g["GroupName"] for g in first["Groups"] + second["Groups"]} == set(emulator.pool.groups)
-    assert "NextToken" not in second
-    listed = cognito.list_identity_providers(**pool)["Providers"]
-    secrets = set()
-    for provider in listed:
-        name = provider["ProviderName"]
-        described = cognito.describe_identity_provider(**pool, ProviderName=name)
-        secrets |= set(described["IdentityProvider"]["ProviderDetails"].values())
-    apps = cognito.list_user_pool_clients(**pool, MaxResults=60)["UserPoolClients"]
-    for app in apps:
-        described = cognito.describe_user_pool_client(**pool, ClientId=app["ClientId"])
-        secrets.add(described["UserPoolClient"].get("ClientSecret"))
-    planted = {resources.CLIENT_SECRET, resources.PROVIDER_SECRET, resources.PRIVATE_KEY}
-    assert planted < secrets
-    assert not any(secret in f"{listed}{apps}" for secret in planted)
-
-
-def test_the_estimate_of_users_can_be_set(emulator: Emulator) -> None:
-    """The pool describes itself, with its true size unless another is set."""
-    cognito, pool = client(emulator), emulator.pool
-    described = cognito.describe_user_pool(UserPoolId=pool.id)["UserPool"]
-    assert (described["Id"], described["EstimatedNumberOfUsers"]) == (pool.id, 500)
-    pool.description["EstimatedNumberOfUsers"] = 7
-    described = cognito.describe_user_pool(UserPoolId=pool.id)["UserPool"]
-    assert described["EstimatedNumberOfUsers"] == 7
-
-
-def unknown_fields(shape: Any, value: Any) -> Iterator[str]:
-    """The fields of an answer that the service's own model does not know."""
-    if shape.type_name == "structure":
-        yield from value.keys() - shape.members.keys()
-        for name in value.keys() & shape.members.keys():
-            yield from unknown_fields(shape.members[name], value[name])
-    elif shape.type_name == "list":
-        for each in value:
-            yield from unknown_fields(shape.member, each)
-
-
-def test_answers_have_the_fields_of_the_api() -> None:
-    """No field of the data is unknown to the service model."""
-    pool = Pool(100)
-    model = botocore.session.get_session().get_service_model("cognito-idp")
-    samples = {
-        "UserPoolType": [pool.description],
-        "UserType": pool.users(),
-        "GroupType": pool.groups.values(),
-        "IdentityProviderType": pool.providers.values(),
-        "UserPoolClientType": pool.clients.values(),
-    }
-    for shape, values in samples.items():
-        for value in values:
-            assert not list(unknown_fields(model.shape_for(shape), value))
-
-
-def test_signatures_are_checked(emulator: Emulator) -> None:
-    """Only the right secret of a known key that has not expired is accepted, in its region."""
-    pool = {"UserPoolId": emulator.pool.id}
-    emulator.credentials = {"AKIDEXAMPLE": Credential("s3cret", "token")}
-    assert client(emulator, "s3cret", "token").list_users(**pool)["Users"]
-    with pytest.raises(ClientError, match="Canonical String for this request") as error:
-        client(emulator, "wrong", "token").list_users(**pool)
-    assert code(error) == "InvalidSignatureException"
-    assert "x-amz-security-token:token" in str(error.value)
-    for credentials in ({}, {"AKIDEXAMPLE": Credential("s3cret", "other")}):
-        emulator.credentials = credentials
-        with pytest.raises(ClientError) as error:
-            client(emulator, "s3cret", "token").list_users(**pool)
-        assert code(error) == "UnrecognizedClientException"
-    emulator.credentials = {"AKIDEXAMPLE": Credential("s3cret", None, time.time() - 1)}
-    with pytest.raises(ClientError) as error:
-        client(emulator, "s3cret").list_users(**pool)
-    assert code(error) == "ExpiredTokenException"
-    emulator.credentials = {"AKIDEXAMPLE": Credential("s3cret")}
-    emulator.pool.id = pool["UserPoolId"].replace("us-east-1", "eu-west-1")
-    with pytest.raises(ClientError, match="valid region, not 'us-east-1'") as error:
-        client(emulator, "s3cret").list_users(UserPoolId=emulator.pool.id)
-    assert code(error) == "InvalidSignatureException"
-
-
-SEEN = {
-    "error-500": "InternalErrorException",
-    "error-503": "ServiceUnavailableException",
-    "html-502": "502",
-    "html-200": "no Users",
-    "reset-before-answer": ConnectionClosedError,
-    "reset-within-body": ConnectionClosedError,
-    "cut-length-right": "no Users",
-    "cut-length-wrong": "no Users",
-    "cut-no-length": "no Users",
-    "slow": ReadTimeoutError,
-    "throttling-burst": "TooManyRequestsException",
-}
-
-
-def seen(cognito: Any, pool_id: str) -> object:
-    """What a client sees of one ListUsers."""
-    try:
-        answer = cognito.list_users(UserPoolId=pool_id)
-    except ClientError as error:
-        return error.response["Error"]["Code"]
-    except BotoCoreError as error:
-        return type(error)
-    return "Users" if "Users" in answer else "no Users"
-
-
-@pytest.mark.parametrize("name", FAULTS)
-def test_each_fault_is_seen_by_the_client(emulator: Emulator, name: str) -> None:
-    """A fault hits the request that it is meant for, is logged, and ends."""
-    emulator.slow_seconds = 1
-    emulator.faults = Faults((name,), skip=1, limit=1, operations={"ListUsers"})
-    cognito = client(emulator, timeout=0.5 if name == "slow" else 10)
-    cognito.list_groups(UserPoolId=emulator.pool.id)
-    assert [seen(cognito, emulator.pool.id) for _ in range(3)] == ["Users", SEEN[name], "Users"]
-    deadline = time.monotonic() + 5
-    while emulator.log.count() < 4 and time.monotonic() < deadline:
-        time.sleep(0.02)  # The slow answer is still on its way.
-    assert emulator.log.count("ListUsers", name) == 1
+def subs(pool: Pool) -> list[str | None]:
+    """The `sub` of each user, None without one."""
+    return [attribute(user, "sub") for user in pool.users()]
 
 
 @pytest.mark.parametrize(
-    ("name", "end"),
-    [
-        ("reset-before-answer", "reset without a byte"),
-        ("reset-within-body", "reset with half of the body"),
-        ("cut-length-right", "closed with all of the length"),
-        ("cut-length-wrong", "closed with half of the body"),
-        ("cut-no-length", "closed without a length"),
-    ],
+    ("region", "digits"), [("us-east-1", "4848"), ("eu-west-1", "2544"), ("us-west-2", "8130")]
 )
-def test_connections_end_as_the_fault_says(emulator: Emulator, name: str, end: str) -> None:
-    """Resets are resets, clean ends are clean, and Content-Length tells what it should."""
-    emulator.faults = Faults((name,))
-    body = json.dumps({"UserPoolId": emulator.pool.id})
-    target = "X-Amz-Target: AWSCognitoIdentityProviderService.ListUsers"
-    request = f"POST / HTTP/1.1\r\n{target}\r\nContent-Length: {len(body)}\r\n\r\n{body}"
-    received, how = b"", "closed"
-    with socket.create_connection(("127.0.0.1", emulator.port)) as connection:
-        connection.sendall(request.encode())
-        try:
-            while data := connection.recv(65536):
-                received += data
-        except ConnectionResetError:
-            how = "reset"
-    if not received:
-        assert f"{how} without a byte" == end
-        return
-    head, _, rest = received.partition(b"\r\n\r\n")
-    _, _, length = head.partition(b"Content-Length: ")
-    if not length:
-        assert f"{how} without a length" == end
-    elif int(length.split()[0]) == len(rest):
-        assert f"{how} with all of the length" == end
-    else:
-        assert int(length.split()[0]) // 2 == len(rest)
-        assert f"{how} with half of the body" == end
-    with pytest.raises(ValueError, match="line 1"):
-        json.loads(rest)
+def test_newer_pools_have_the_digits_of_their_region(region: str, digits: str) -> None:
+    """With regional subs, digits 2, 4, 6 and 8 are the region's, and 1, 3, 5, 7 evenly spread."""
+    found = subs(Pool(4_000, pool_id=f"{region}_Newer1", sub_format="regional"))
+    form = "-".join(("".join(f"(.){digit}" for digit in digits), ".0.1", "70..", "[89ab]...", ".*"))
+    varying = [re.fullmatch(form, sub or "") for sub in found]
+    assert len(set(found)) == 4_000
+    for group in range(1, 5):
+        counts = Counter(match[group] for match in varying if match)
+        assert len(counts) == 16
+        assert all(150 < count < 350 for count in counts.values())
 
 
-def test_an_outage_hits_every_request(emulator: Emulator) -> None:
-    """At rate 1 nothing succeeds until the faults are taken away."""
-    emulator.faults = Faults(("error-503",))
-    cognito = client(emulator)
-    outcomes = {seen(cognito, emulator.pool.id) for _ in range(10)}
-    assert outcomes == {"ServiceUnavailableException"}
-    emulator.faults = None
-    assert seen(cognito, emulator.pool.id) == "Users"
+def test_any_region_has_digits_of_its_own() -> None:
+    """A region whose digits nobody knows has some, always the same ones."""
+    found = {
+        (sub or "")[1:8:2]
+        for sub in subs(Pool(50, pool_id="eu-north-1_Newer1", sub_format="regional"))
+    }
+    assert len(found) == 1
+    assert found != {"4848"}
 
 
-def test_faults_come_by_seed_and_rate() -> None:
-    """The same seed draws the same faults, about as often as the rate says."""
-
-    def draw(seed: int) -> list[str | None]:
-        faults = Faults(("error-500", "slow"), rate=0.1, seed=seed)
-        return [faults.draw("ListUsers") for _ in range(2000)]
-
-    assert draw(1) == draw(1) != draw(2)
-    counts = Counter(draw(1))
-    assert set(counts) == {None, "error-500", "slow"}
-    assert 120 < 2000 - counts[None] < 280
-    with pytest.raises(ValueError, match="no such fault: typo"):
-        Faults(("typo",))
-
-
-def test_throttling_comes_in_bursts() -> None:
-    """One draw throttles several requests in a row."""
-    faults = Faults(("throttling-burst",), rate=0.01, seed=3)
-    drawn = [faults.draw("ListUsers") is not None for _ in range(1000)]
-    runs = [len(list(run)) for hit, run in itertools.groupby(drawn) if hit]
-    assert runs
-    assert all(run % 5 == 0 for run in runs)
+@pytest.mark.parametrize("sub_format", ["random", "regional"])
+@pytest.mark.parametrize("length", [1, 2, 3, 5, 12])
+def test_segments_of_several_digits_are_the_pool(sub_format: SubFormat, length: int) -> None:
+    """However long the prefixes, segments return each user once, in the order of creation."""
+    pool = Pool(3_000, sub_format=sub_format)
+    for gone in pool.sample(0.1):
+        pool.delete(gone)
+    for _ in range(50):
+        pool.create()
+    expected: defaultdict[str, list[str]] = defaultdict(list)
+    for user in pool.users():
+        expected[(attribute(user, "sub") or "")[:length]].append(user["Username"])
+    for prefix, usernames in expected.items():
+        users, last = pool.page(3_000, condition=Condition("sub", prefix, prefix=True))
+        assert [json.loads(user)["Username"] for user in users] == usernames
+        assert last is None
 
 
-def test_the_log_tells_what_was_asked(emulator: Emulator) -> None:
-    """Each request is logged with its filter, its token and its outcome."""
-    names(emulator, Filter='sub ^= "a"', Limit=30)
-    first, second, *_ = emulator.log.requests
-    assert (first.operation, first.filter, first.token) == ("ListUsers", 'sub ^= "a"', False)
-    assert (second.token, second.status, second.outcome) == (True, 200, "ok")
-    assert first.received < first.answered < second.received
-    assert emulator.log.seconds() > 0
+def test_users_may_lack_a_sub() -> None:
+    """Users whose sub was removed come in the whole listing and in no segment."""
+    pool = Pool(300)
+    chosen = pool.sample(0.05, start=60)
+    assert len(chosen) == 12
+    assert not {user["Username"] for user in itertools.islice(pool.users(), 60)} & set(chosen)
+    pool.remove_sub(*chosen, pool.username(7))
+    with Emulator(pool) as emulator:
+        found = {name for digit in DIGITS for name in names(emulator, Filter=f'sub ^= "{digit}"')}
+        assert len(names(emulator)) == 300
+    assert {user["Username"] for user in pool.users()} - found == {*chosen, pool.username(7)}
+    assert subs(pool).count(None) == 13
 
 
-def test_it_stops_and_starts_again_at_the_same_place() -> None:
-    """A stopped service is gone for its clients until it is back."""
-    emulator = Emulator(Pool(10))
-    with emulator:
-        cognito = client(emulator)
-        assert seen(cognito, emulator.pool.id) == "Users"
-    assert seen(cognito, emulator.pool.id) in {ConnectionClosedError, EndpointConnectionError}
-    with emulator:
-        assert seen(cognito, emulator.pool.id) == "Users"
+def test_users_may_have_a_sub_in_upper_case() -> None:
+    """Such users are in no segment of a lower-case letter, but in one of their own."""
+    pool = Pool(300)
+    names_of_letters = [
+        user["Username"] for user in pool.users() if (attribute(user, "sub") or "")[0] in "abcdef"
+    ]
+    with Emulator(pool) as emulator:
+        names(emulator, Filter='sub ^= "ab"')  # the index exists before the change
+        pool.capitalize_sub(*names_of_letters)
+        for letter in "abcdef":
+            assert names(emulator, Filter=f'sub ^= "{letter}"') == []
+        found = [
+            name for letter in "ABCDEF" for name in names(emulator, Filter=f'sub ^= "{letter}"')
+        ]
+    assert sorted(found) == sorted(names_of_letters)
 
 
-def control(emulator: Emulator, method: str, path: str) -> Any:
-    """What the process says about itself."""
-    connection = HTTPConnection("127.0.0.1", emulator.port)
-    connection.request(method, path)
-    answer = json.load(connection.getresponse())
-    connection.close()
-    return answer
+def test_a_filter_may_be_applied_after_paging(emulator: Emulator) -> None:
+    """A segment then has as many pages as the pool, and still exactly its users."""
+    expected = names(emulator, Filter='sub ^= "a"')
+    emulator.filter_after_paging = True
+    found = list(pages(emulator, Filter='sub ^= "a"'))
+    assert [user["Username"] for page in found for user in page] == expected
+    assert len(found) == len(list(pages(emulator))) == 9
+    assert max(map(len, found)) < 20
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_runs_as_a_process(number: signal.Signals) -> None:
-    """The command tells its address, serves, reports, resets, and ends cleanly."""
-    command = [sys.executable, "-m", "emulator", "--users", "61", "--seed", "5", "--quota", "30"]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, cwd=Path(__file__).parent.parent
-    ) as process:
-        assert process.stdout
-        ready = json.loads(process.stdout.readline())
-        emulator = Emulator(Pool(61, 5, ready["pool_id"]), port=int(ready["url"].split(":")[2]))
-        assert names(emulator) == [user["Username"] for user in emulator.pool.users()]
-        stats = control(emulator, "GET", "/_stats")
-        assert stats["requests"] == {"ListUsers": {"ok": 2}}
-        assert stats["users"] == 61
-        assert stats["seconds"] > 0
-        assert control(emulator, "POST", "/_reset")["requests"] == {}
-        process.send_signal(number)
-        assert process.wait(5) == 0
+def test_a_listing_may_end_early(emulator: Emulator) -> None:
+    """The listing with that filter loses its token after so many pages, the others do not."""
+    emulator.ends_early = {'sub ^= "7"': 2}
+    short = list(pages(emulator, Filter='sub ^= "7"', Limit=5))
+    assert [len(page) for page in short] == [5, 5]
+    assert len(list(pages(emulator, Filter='sub ^= "8"', Limit=5))) > 2
+    assert len(names(emulator)) == 500
+    described = client(emulator).describe_user_pool(UserPoolId=emulator.pool.id)
+    assert described["UserPool"]["EstimatedNumberOfUsers"] == 500
+    emulator.ends_early = {"": 1}
+    assert len(names(emulator)) == 60

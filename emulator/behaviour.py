@@ -1,0 +1,63 @@
+"""How the emulated service may be made to behave."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from emulator.faults import Faults
+    from emulator.signing import Credential
+
+
+@dataclass(kw_only=True)
+class Behaviour:
+    """Settings of the service, to be changed at any time.
+
+    Attributes:
+        latency: Seconds added to each response.
+        quota: Requests per second of ListUsers and ListUsersInGroup together (also the size of
+            the bucket), None for no limit.
+        quota_drops: New quota by the number of the request that it begins with, from 1.
+        denied: IAM actions that are refused, such as "cognito-idp:DescribeUserPool".
+        not_found: Operations that always answer ResourceNotFoundException.
+        ignore_filter: Whether ListUsers returns all users whatever the Filter.
+        refuse_filter: Whether ListUsers refuses every Filter.
+        filter_after_paging: Whether ListUsers applies a Filter to each page of the whole pool, so
+            that a filtered listing has as many pages as the pool, most of them short or empty.
+        ends_early: Pages after which a listing of users ends although users remain, by Filter;
+            "" is the listing without one.
+        token_lifetime: Pages of users after which a listing's token has expired, None for never.
+        token_expiries: How many tokens expire at most, None for no limit.
+        token_loop: Pages of users after which a listing goes round for ever, None for never.
+        reorder: Whether each listing of users has an order of its own.
+        empty_pages: Share of the pages of users that are empty, with a token; as often, one more
+            empty page follows the last user.
+        short_pages: Share of the pages of users that hold fewer users than there are.
+        seed: Decides on order and on empty and short pages.
+        credentials: Known credentials by access key id; None accepts every request.
+        faults: Faults on the way, None for none.
+        slow_seconds: How long the response to a request is held back that the fault "slow" hits.
+    """
+
+    latency: float = 0.0
+    quota: float | None = None
+    quota_drops: Mapping[int, float | None] = field(default_factory=dict)
+    denied: Collection[str] = frozenset()
+    not_found: Collection[str] = frozenset()
+    ignore_filter: bool = False
+    refuse_filter: bool = False
+    filter_after_paging: bool = False
+    ends_early: Mapping[str, int] = field(default_factory=dict)
+    token_lifetime: int | None = None
+    token_expiries: int | None = None
+    token_loop: int | None = None
+    reorder: bool = False
+    empty_pages: float = 0.0
+    short_pages: float = 0.0
+    seed: int = 0
+    credentials: Mapping[str, Credential] | None = None
+    faults: Faults | None = None
+    slow_seconds: float = 5.0

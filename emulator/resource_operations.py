@@ -1,0 +1,60 @@
+"""The operations on a pool's resources."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from emulator import paging
+from emulator.errors import find
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    from emulator.pool import Pool, Wire
+
+
+def _list_groups(pool: Pool, parameters: Wire) -> Wire:
+    return paging.page(pool.groups, parameters, "Groups", "Limit")
+
+
+def _list_providers(pool: Pool, parameters: Wire) -> Wire:
+    shown = ("ProviderName", "ProviderType", "CreationDate", "LastModifiedDate")
+    return paging.page(_only(pool.providers, shown), parameters, "Providers", "MaxResults")
+
+
+def _list_clients(pool: Pool, parameters: Wire) -> Wire:
+    found = _only(pool.clients, ("ClientId", "ClientName", "UserPoolId"))
+    return paging.page(found, parameters, "UserPoolClients", "MaxResults")
+
+
+def _describe_provider(pool: Pool, parameters: Wire) -> Wire:
+    name = str(parameters.get("ProviderName"))
+    message = f"Identity provider {name} does not exist."
+    return {"IdentityProvider": find(pool.providers, name, message)}
+
+
+def _describe_client(pool: Pool, parameters: Wire) -> Wire:
+    name = str(parameters.get("ClientId"))
+    return {"UserPoolClient": find(pool.clients, name, f"User pool client {name} does not exist.")}
+
+
+def _describe_pool(pool: Pool, _parameters: Wire) -> Wire:
+    described = pool.description | {"EstimatedNumberOfUsers": pool.estimate}
+    return {"UserPool": {name: value for name, value in described.items() if value is not None}}
+
+
+def _only(items: Mapping[str, Wire], fields: Collection[str]) -> dict[str, Wire]:
+    return {
+        name: {field: item[field] for field in fields if field in item}
+        for name, item in items.items()
+    }
+
+
+OPERATIONS: Mapping[str, Callable[[Pool, Wire], Wire]] = {
+    "DescribeIdentityProvider": _describe_provider,
+    "DescribeUserPool": _describe_pool,
+    "DescribeUserPoolClient": _describe_client,
+    "ListGroups": _list_groups,
+    "ListIdentityProviders": _list_providers,
+    "ListUserPoolClients": _list_clients,
+}
