@@ -1,11 +1,25 @@
-"""One emulated Cognito user pool at the wire, for tests and benchmarks."""
+"""Emulated Cognito user pools at the wire, for tests and benchmarks."""
 
 from __future__ import annotations
 
 from emulator.faults import FAULTS, Faults
+from emulator.planted import PEOPLE, PLANTED, SECRETS
 from emulator.pool import Pool
+from emulator.quotas import AWS_QUOTAS
 from emulator.requestlog import Request, RequestLog
 from emulator.server import Emulator
 from emulator.signing import Credential
 
-__all__ = ["FAULTS", "Credential", "Emulator", "Faults", "Pool", "Request", "RequestLog"]
+__all__ = [
+    "AWS_QUOTAS",
+    "FAULTS",
+    "PEOPLE",
+    "PLANTED",
+    "SECRETS",
+    "Credential",
+    "Emulator",
+    "Faults",
+    "Pool",
+    "Request",
+    "RequestLog",
+]

@@ -4,80 +4,138 @@ from __future__ import annotations
 
 import json
 import threading
-import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from emulator import resources
+from emulator import paging
 from emulator.errors import ApiError
+from emulator.quotas import CATEGORIES, Buckets
 from emulator.resource_operations import OPERATIONS
 from emulator.user_operations import UserOperations
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     from emulator.behaviour import Behaviour
     from emulator.pool import Pool, Wire
 
-_LISTINGS = frozenset({"ListUsers", "ListUsersInGroup"})
+
+class Caller(NamedTuple):
+    """Who sends a request, and where to.
+
+    Attributes:
+        account: Whose pools are meant.
+        region: Where they are.
+        arn: The identity, as in the words of a refusal.
+    """
+
+    account: str
+    region: str
+    arn: str
 
 
 class Api:
     """Answers requests that have arrived.
 
     Attributes:
-        pools: The pools that are served, by id.
+        pools: The pools that are served, by account, region and id.
     """
 
-    def __init__(self, pool: Pool, behaviour: Behaviour) -> None:
-        """Serve `pool` as `behaviour` says at the time of each request."""
-        self.pools = {pool.id: pool}
+    def __init__(self, behaviour: Behaviour) -> None:
+        """Serve no pools yet, as `behaviour` says at the time of each request."""
+        self.pools: dict[tuple[str, str, str], Pool] = {}
         self._behaviour = behaviour
         self._lock = threading.Lock()
         self._listings = 0
-        self._bucket = float("inf")
-        self._filled = time.monotonic()
+        self._buckets = Buckets()
         users = UserOperations(behaviour)
         self._operations = {
             **OPERATIONS,
+            "AdminGetUser": users.get_user,
             "ListUsers": users.list_users,
             "ListUsersInGroup": users.list_members,
         }
 
-    def answer(self, operation: str, parameters: Wire) -> str:
+    def answer(self, operation: str, parameters: Wire, caller: Caller) -> str:
         """Carry out an operation and return its answer as JSON.
 
         Raises:
             ApiError: the service would refuse the request.
         """
-        pool_id = str(parameters.get("UserPoolId"))
-        if (action := f"cognito-idp:{operation}") in self._behaviour.denied:
-            message = (
-                "User: arn:aws:iam::123456789012:user/reader is not authorized to perform: "
-                f"{action} on resource: {resources.arn(pool_id)} "
-                f"because no identity-based policy allows the {action} action"
-            )
-            raise ApiError("AccessDeniedException", message)
-        if operation not in self._operations:
+        pool_id = str(parameters.get("UserPoolId", "*"))
+        if f"cognito-idp:{operation}" in self._behaviour.denied:
+            raise _denial(operation, pool_id, caller)
+        if operation not in CATEGORIES:
             raise ApiError("UnknownOperationException", f"{operation} is not emulated.")
-        if operation in _LISTINGS and not self._within_quota():
+        if not self._within_quota(operation, pool_id, caller):
             raise ApiError("TooManyRequestsException", "Rate exceeded")
-        pool = self.pools.get(pool_id)
-        if pool is None or operation in self._behaviour.not_found:
-            message = f"User pool {pool_id} does not exist."
-            raise ApiError("ResourceNotFoundException", message)
+        self._refuse(operation, pool_id, caller)
+        if operation == "ListUserPools":
+            return json.dumps(self._list_pools(parameters, caller))
+        if operation == "DescribeUserPoolDomain":
+            pool = self._pool_of_domain(str(parameters.get("Domain")), caller)
+            if pool is None:
+                return '{"DomainDescription":{}}'
+        else:
+            pool = self.pools.get((caller.account, caller.region, pool_id))
+        if pool is None:
+            raise _no_pool(pool_id)
         answer = self._operations[operation](pool, parameters)
         return answer if isinstance(answer, str) else json.dumps(answer)
 
-    def _within_quota(self) -> bool:
-        with self._lock:
-            self._listings += 1
-            behaviour, now = self._behaviour, time.monotonic()
-            if self._listings in behaviour.quota_drops:
-                behaviour.quota = behaviour.quota_drops[self._listings]
-            if (quota := behaviour.quota) is None:
-                return True
-            capacity = max(1.0, quota) if quota else 0.0
-            self._bucket = min(capacity, self._bucket + (now - self._filled) * quota)
-            self._filled = now
-            if self._bucket < 1:
-                return False
-            self._bucket -= 1
-            return True
+    def _within_quota(self, operation: str, pool_id: str, caller: Caller) -> bool:
+        behaviour, category = self._behaviour, CATEGORIES[operation]
+        is_listing = category == "UserList"
+        if is_listing:
+            with self._lock:
+                self._listings += 1
+                if self._listings in behaviour.quota_drops:
+                    behaviour.quota = behaviour.quota_drops[self._listings]
+        quota = behaviour.quotas.get(category)
+        if is_listing and behaviour.quota is not None:
+            quota = behaviour.quota
+        wanted: dict[Hashable, float | None] = {(category, caller.account, caller.region): quota}
+        if category not in {"UserList", "UserRead"}:
+            wanted[operation, pool_id, caller.account, caller.region] = behaviour.quota_per_pool
+        return self._buckets.take(wanted)
+
+    def _refuse(self, operation: str, pool_id: str, caller: Caller) -> None:
+        refused = self._behaviour.refused
+        if not refused:
+            return
+        scopes = ("", *(f"{scope}/" for scope in (pool_id, caller.region, caller.account)))
+        for key in (scope + name for scope in scopes for name in (operation, "*")):
+            if code := refused.get(key):
+                if code == "AccessDeniedException":
+                    raise _denial(operation, pool_id, caller)
+                if code == "ResourceNotFoundException":
+                    raise _no_pool(pool_id)
+                raise ApiError(code, f"{operation} is refused.")
+
+    def _list_pools(self, parameters: Wire, caller: Caller) -> Wire:
+        members = ("Id", "Name", "LambdaConfig", "Status", "LastModifiedDate", "CreationDate")
+        found = {
+            pool_id: {name: pool.description[name] for name in members if name in pool.description}
+            for (account, region, pool_id), pool in list(self.pools.items())
+            if (account, region) == (caller.account, caller.region)
+        }
+        return paging.page(found, parameters, "UserPools", "MaxResults")
+
+    def _pool_of_domain(self, domain: str, caller: Caller) -> Pool | None:
+        for (account, region, _), pool in list(self.pools.items()):
+            if (account, region) == (caller.account, caller.region) and domain in pool.domains:
+                return pool
+        return None
+
+
+def _denial(operation: str, pool_id: str, caller: Caller) -> ApiError:
+    action = f"cognito-idp:{operation}"
+    resource = f"arn:aws:cognito-idp:{caller.region}:{caller.account}:userpool/{pool_id}"
+    message = (
+        f"User: {caller.arn} is not authorized to perform: {action} on resource: {resource} "
+        f"because no identity-based policy allows the {action} action"
+    )
+    return ApiError("AccessDeniedException", message)
+
+
+def _no_pool(pool_id: str) -> ApiError:
+    return ApiError("ResourceNotFoundException", f"User pool {pool_id} does not exist.")

@@ -21,8 +21,12 @@ class Behaviour:
         quota: Requests per second of ListUsers and ListUsersInGroup together (also the size of
             the bucket), None for no limit.
         quota_drops: New quota by the number of the request that it begins with, from 1.
+        quotas: Requests per second by category in each account and region, such as `AWS_QUOTAS`;
+            `quota` goes before its "UserList".
+        quota_per_pool: Requests per second of one operation on one pool, but for users' ones.
         denied: IAM actions that are refused, such as "cognito-idp:DescribeUserPool".
-        not_found: Operations that always answer ResourceNotFoundException.
+        refused: Error codes by operation; `pool_id/operation` means one pool, and a region or an
+            account in its place all of its pools; the operation may be "*".
         ignore_filter: Whether ListUsers returns all users whatever the Filter.
         refuse_filter: Whether ListUsers refuses every Filter.
         filter_after_paging: Whether ListUsers applies a Filter to each page of the whole pool, so
@@ -45,8 +49,10 @@ class Behaviour:
     latency: float = 0.0
     quota: float | None = None
     quota_drops: Mapping[int, float | None] = field(default_factory=dict)
+    quotas: Mapping[str, float] = field(default_factory=dict)
+    quota_per_pool: float | None = None
     denied: Collection[str] = frozenset()
-    not_found: Collection[str] = frozenset()
+    refused: Mapping[str, str] = field(default_factory=dict)
     ignore_filter: bool = False
     refuse_filter: bool = False
     filter_after_paging: bool = False

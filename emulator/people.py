@@ -9,27 +9,39 @@ from typing import Literal
 
 SubFormat = Literal["random", "regional"]
 
-_NAMES = tuple(
-    (json.dumps(name, ensure_ascii=False), login)
-    for name, login in (
-        ("Ada Lovelace", "ada"),
-        ("Jürgen Groß", "juergen"),
-        ("山田 太郎", "yamada"),
-        ("Zoë O'Hara", "zoe"),
-        ('Robert "Bob" Tables', "bob"),
-        ("Σωκράτης", "sokrates"),
-        ("محمد علي", "mohamed"),
-        ("Back\\Slash", "back"),
-        ("👩‍🚀 Sally", "sally"),
-        ("Grace Hopper", "grace"),
-    )
-)
+LOGINS = {
+    "Ada Lovelace": "ada",
+    "Jürgen Groß": "juergen",
+    "山田 太郎": "yamada",
+    "Zoë O'Hara": "zoe",
+    'Robert "Bob" Tables': "bob",
+    "Σωκράτης": "sokrates",
+    "محمد علي": "mohamed",
+    "Back\\Slash": "back",
+    "👩‍🚀 Sally": "sally",
+    "Grace Hopper": "grace",
+}
+"""The names of users, and the beginnings of their user names."""
+
+
+Mfa = tuple[str, ...]
+"""MFA settings, the preferred one first."""
+
+_NAMES = tuple((json.dumps(name, ensure_ascii=False), login) for name, login in LOGINS.items())
 _PLANS = ("free", "free", "team", "business", "", None)
 _STATUSES = (
     *("CONFIRMED",) * 11,
     *("UNCONFIRMED",) * 3,
     *("EXTERNAL_PROVIDER",) * 2,
     *("FORCE_CHANGE_PASSWORD", "RESET_REQUIRED", "ARCHIVED", "COMPROMISED"),
+)
+_MFA: tuple[Mfa, ...] = (
+    *((),) * 5,
+    ("SOFTWARE_TOKEN_MFA",),
+    ("SMS_MFA",),
+    ("EMAIL_OTP",),
+    ("SMS_MFA", "SOFTWARE_TOKEN_MFA"),
+    ("SOFTWARE_TOKEN_MFA", "SMS_MFA"),
 )
 _EPOCH_MS, _SIX_YEARS_MS, _YEAR_MS = 1_546_300_800_000, 189_000_000_000, 31_536_000_000
 _VERSION = bytes(byte & 0x0F | 0x40 for byte in range(256))
@@ -96,3 +108,8 @@ def user(ordinal: int, key: bytes) -> str:
         f'"Enabled":{"true" if percent % 25 else "false"},'
         f'"UserStatus":"{_STATUSES[status_index]}"}}'
     )
+
+
+def mfa(ordinal: int) -> Mfa:
+    """A user's MFA settings; half of the users have none."""
+    return _MFA[ordinal % len(_MFA)]

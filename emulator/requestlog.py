@@ -18,6 +18,9 @@ class Request:
         token: Whether it continued a listing.
         status: HTTP status of the response, 0 if none was sent.
         outcome: "ok", "throttled", "outage", the name of a fault, or the code of an error.
+        pool_id: The UserPoolId parameter, None without one.
+        region: The region of the signature.
+        account: The account of the identity that signed.
     """
 
     received: float
@@ -27,6 +30,9 @@ class Request:
     token: bool
     status: int
     outcome: str
+    pool_id: str | None
+    region: str
+    account: str
 
 
 @dataclass

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from emulator import paging
-from emulator.errors import find
+from emulator.errors import ApiError, find
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -43,6 +43,38 @@ def _describe_pool(pool: Pool, _parameters: Wire) -> Wire:
     return {"UserPool": {name: value for name, value in described.items() if value is not None}}
 
 
+def _get_mfa_config(pool: Pool, _parameters: Wire) -> Wire:
+    return pool.mfa_configuration
+
+
+def _describe_domain(pool: Pool, parameters: Wire) -> Wire:
+    # The service finds the pool by its domain, and answers an unknown one with no members.
+    return {"DomainDescription": pool.domains[parameters["Domain"]]}
+
+
+def _list_resource_servers(pool: Pool, parameters: Wire) -> Wire:
+    largest = 50
+    name = "ResourceServers"
+    return paging.page(pool.resource_servers, parameters, name, "MaxResults", largest)
+
+
+def _describe_risk(pool: Pool, parameters: Wire) -> Wire:
+    add_ons = pool.description.get("UserPoolAddOns", {})
+    if add_ons.get("AdvancedSecurityMode", "OFF") == "OFF":
+        message = "User pool add-ons are not enabled."
+        raise ApiError("UserPoolAddOnNotEnabledException", message)
+    client = parameters.get("ClientId") or ""
+    if client:
+        find(pool.clients, client, f"User pool client {client} does not exist.")
+    unset = {"UserPoolId": pool.id} | ({"ClientId": client} if client else {})
+    return {"RiskConfiguration": pool.risk_configurations.get(client, unset)}
+
+
+def _get_log_delivery(pool: Pool, _parameters: Wire) -> Wire:
+    configuration = {"UserPoolId": pool.id, "LogConfigurations": pool.log_configurations}
+    return {"LogDeliveryConfiguration": configuration}
+
+
 def _only(items: Mapping[str, Wire], fields: Collection[str]) -> dict[str, Wire]:
     return {
         name: {field: item[field] for field in fields if field in item}
@@ -52,9 +84,14 @@ def _only(items: Mapping[str, Wire], fields: Collection[str]) -> dict[str, Wire]
 
 OPERATIONS: Mapping[str, Callable[[Pool, Wire], Wire]] = {
     "DescribeIdentityProvider": _describe_provider,
+    "DescribeRiskConfiguration": _describe_risk,
     "DescribeUserPool": _describe_pool,
     "DescribeUserPoolClient": _describe_client,
+    "DescribeUserPoolDomain": _describe_domain,
+    "GetLogDeliveryConfiguration": _get_log_delivery,
+    "GetUserPoolMfaConfig": _get_mfa_config,
     "ListGroups": _list_groups,
     "ListIdentityProviders": _list_providers,
+    "ListResourceServers": _list_resource_servers,
     "ListUserPoolClients": _list_clients,
 }

@@ -1,27 +1,22 @@
-"""A pool's groups, identity providers and app clients, and its own description."""
+"""A pool's groups, identity providers, app clients, resource servers and domains."""
 
 from __future__ import annotations
 
 from typing import Any
 
-# Fake, for tests to look for in a reader's output.
+# Fake secrets, for tests to look for in a reader's output.
 CLIENT_SECRET = "planted-client-secret-4f9d1c7a"  # noqa: S105
 PROVIDER_SECRET = "planted-provider-secret-8b2e6d30"  # noqa: S105
 PRIVATE_KEY = "planted-private-key-c51a9e44"
-_DATES = {"CreationDate": 1_577_934_245.678, "LastModifiedDate": 1_735_787_045.123}
-_ACCOUNT = "123456789012"
-
-
-def arn(pool_id: str) -> str:
-    """The ARN of a pool."""
-    region, _, _ = pool_id.partition("_")
-    return f"arn:aws:cognito-idp:{region}:{_ACCOUNT}:userpool/{pool_id}"
+ANALYTICS_EXTERNAL_ID = "planted-analytics-external-id-e9174b60"
+ACCOUNT = "123456789012"
+DATES = {"CreationDate": 1_577_934_245.678, "LastModifiedDate": 1_735_787_045.123}
 
 
 def groups(pool_id: str) -> list[dict[str, Any]]:
-    """Three groups, as GroupType; optional fields are missing in some."""
-    common = {"UserPoolId": pool_id, **_DATES}
-    role = f"arn:aws:iam::{_ACCOUNT}:role/admins"
+    """Three groups, as GroupType; optional members are missing in some."""
+    common = {"UserPoolId": pool_id, **DATES}
+    role = f"arn:aws:iam::{ACCOUNT}:role/admins"
     return [
         {"GroupName": "admins", "Description": "All", "RoleArn": role, "Precedence": 0, **common},
         {"GroupName": "Köche", "Description": "", "Precedence": 10, **common},
@@ -31,7 +26,13 @@ def groups(pool_id: str) -> list[dict[str, Any]]:
 
 def providers(pool_id: str) -> list[dict[str, Any]]:
     """Two identity providers, as IdentityProviderType, with planted secrets."""
-    oidc = {"client_id": "corporate", "client_secret": PROVIDER_SECRET, "oidc_issuer": "https://i"}
+    oidc = {
+        "client_id": "corporate",
+        "client_secret": PROVIDER_SECRET,
+        "oidc_issuer": "https://i",
+        "authorize_scopes": "openid email",
+        "attributes_request_method": "GET",
+    }
     apple = {"client_id": "app", "team_id": "T", "key_id": "K", "private_key": PRIVATE_KEY}
     mapping = {"email": "email", "username": "sub"}
     return [
@@ -42,7 +43,8 @@ def providers(pool_id: str) -> list[dict[str, Any]]:
             "ProviderDetails": details,
             "AttributeMapping": mapping,
             "IdpIdentifiers": identifiers,
-            **_DATES,
+            "AcrMapping": {"urn:example:mfa": "mfa"},
+            **DATES,
         }
         for name, kind, details, identifiers in (
             ("Corporate", "OIDC", oidc, ["example.com"]),
@@ -52,43 +54,101 @@ def providers(pool_id: str) -> list[dict[str, Any]]:
 
 
 def clients(pool_id: str) -> list[dict[str, Any]]:
-    """Two app clients, as UserPoolClientType, one with a planted secret."""
-    common = {"UserPoolId": pool_id, "RefreshTokenValidity": 30, **_DATES}
+    """Two app clients, as UserPoolClientType: one with every member, one with the least."""
+    region, _, _ = pool_id.partition("_")
     backend = {
-        "ClientId": "1example23456789backend0ab",
+        "UserPoolId": pool_id,
         "ClientName": "backend",
+        "ClientId": "1example23456789backend0ab",
         "ClientSecret": CLIENT_SECRET,
-        "TokenValidityUnits": {"AccessToken": "minutes", "RefreshToken": "days"},
-        "ExplicitAuthFlows": ["ALLOW_REFRESH_TOKEN_AUTH"],
+        "RefreshTokenValidity": 30,
+        "AccessTokenValidity": 60,
+        "IdTokenValidity": 60,
+        "TokenValidityUnits": {
+            "AccessToken": "minutes",
+            "IdToken": "minutes",
+            "RefreshToken": "days",
+        },
+        "ReadAttributes": ["email", "name", "custom:plan"],
+        "WriteAttributes": ["name"],
+        "ExplicitAuthFlows": ["ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_USER_SRP_AUTH"],
         "SupportedIdentityProviders": ["COGNITO", "Corporate"],
-        "CallbackURLs": ["https://app.example.com/callback"],
+        "CallbackURLs": ["https://app.example.com/callback", "http://localhost:3000/callback"],
+        "LogoutURLs": ["https://app.example.com/logout"],
+        "DefaultRedirectURI": "https://app.example.com/callback",
+        "AllowedOAuthFlows": ["code", "implicit"],
+        "AllowedOAuthScopes": ["openid", "email", "https://api.example.com/read"],
         "AllowedOAuthFlowsUserPoolClient": True,
+        "AnalyticsConfiguration": {
+            "ApplicationId": "0123456789abcdef0123456789abcdef",
+            "ApplicationArn": f"arn:aws:mobiletargeting:{region}:{ACCOUNT}:apps/0123456789abcdef",
+            "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/analytics",
+            "ExternalId": ANALYTICS_EXTERNAL_ID,
+            "UserDataShared": False,
+        },
+        "PreventUserExistenceErrors": "ENABLED",
+        "EnableTokenRevocation": True,
+        "EnablePropagateAdditionalUserContextData": False,
+        "AuthSessionValidity": 3,
+        "RefreshTokenRotation": {"Feature": "ENABLED", "RetryGracePeriodSeconds": 10},
+        "ClientType": "REGULAR",
+        **DATES,
     }
-    browser = {"ClientId": "2example23456789browser0ab", "ClientName": "browser"}
-    return [{**backend, **common}, {**browser, **common}]
+    browser = {
+        "UserPoolId": pool_id,
+        "ClientName": "browser",
+        "ClientId": "2example23456789browser0ab",
+        "RefreshTokenValidity": 30,
+        "AllowedOAuthFlowsUserPoolClient": False,
+        "EnableTokenRevocation": False,
+        **DATES,
+    }
+    return [backend, browser]
 
 
-def description(pool_id: str) -> dict[str, Any]:
-    """The pool itself, as UserPoolType."""
-    kinds = dict.fromkeys(("sub", "name", "email", "phone_number", "custom:plan"), "String")
-    return {
-        "Id": pool_id,
-        "Name": "emulated",
-        "Arn": arn(pool_id),
-        "Status": "Enabled",
-        "Domain": "emulated",
-        "DeletionProtection": "ACTIVE",
-        "MfaConfiguration": "OPTIONAL",
-        "UserPoolTier": "ESSENTIALS",
-        "Policies": {"PasswordPolicy": {"MinimumLength": 12, "RequireNumbers": True}},
-        "LambdaConfig": {"PreSignUp": f"arn:aws:lambda:us-east-1:{_ACCOUNT}:function:check"},
-        "SchemaAttributes": [
-            {"Name": name, "AttributeDataType": kind, "Mutable": name != "sub"}
-            for name, kind in {**kinds, "email_verified": "Boolean"}.items()
-        ],
-        "AutoVerifiedAttributes": ["email"],
-        "UsernameConfiguration": {"CaseSensitive": True},
-        "AdminCreateUserConfig": {"AllowAdminCreateUserOnly": False},
-        "UserPoolTags": {"team": "accounts"},
-        **_DATES,
+def resource_servers(pool_id: str) -> list[dict[str, Any]]:
+    """Two resource servers, as ResourceServerType; one has no scopes."""
+    read = {"ScopeName": "read", "ScopeDescription": "Read everything"}
+    write = {"ScopeName": "write", "ScopeDescription": "Schreiben für Köche"}
+    return [
+        {
+            "UserPoolId": pool_id,
+            "Identifier": "https://api.example.com",
+            "Name": "API",
+            "Scopes": [read, write],
+        },
+        {
+            "UserPoolId": pool_id,
+            "Identifier": "sync",
+            "Name": "sync",
+            "Scopes": [],
+            "ManagedBy": "COGNITO",
+        },
+    ]
+
+
+def domains(pool_id: str, prefix: str, custom: str) -> list[dict[str, Any]]:
+    """A prefix domain and a custom domain, as DomainDescriptionType."""
+    region, _, _ = pool_id.partition("_")
+    common = {
+        "UserPoolId": pool_id,
+        "AWSAccountId": ACCOUNT,
+        "S3Bucket": f"aws-cognito-prod-{region}-assets",
+        "Version": "20200102030405",
+        "Status": "ACTIVE",
+        "ManagedLoginVersion": 2,
     }
+    failover = {"SecondaryRegion": "us-west-2", "PrimaryRoute53HealthCheckId": "0123-health"}
+    return [
+        {**common, "Domain": prefix, "CustomDomainConfig": {}},
+        {
+            **common,
+            "Domain": custom,
+            "CloudFrontDistribution": "d111111abcdef8.cloudfront.net",
+            "CustomDomainConfig": {
+                "CertificateArn": f"arn:aws:acm:us-east-1:{ACCOUNT}:certificate/0123",
+                "SecurityPolicy": "TLS_V1_2_2021",
+            },
+            "Routing": {"Failover": failover},
+        },
+    ]

@@ -10,17 +10,19 @@ import socketserver
 import struct
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from emulator import signing
-from emulator.api import Api
+from emulator.api import Api, Caller
 from emulator.behaviour import Behaviour
 from emulator.errors import ApiError
 from emulator.faults import FAULTS, Fault, Outage
+from emulator.pool import Pool
 from emulator.requestlog import Request, RequestLog
 from emulator.schedule import Schedule
+from emulator.signing import Credential
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from emulator.pool import Pool, Wire
+    from emulator.pool import Wire
 
 _TARGET = "AWSCognitoIdentityProviderService."
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
@@ -50,23 +52,30 @@ class _Reply(NamedTuple):
 
 @dataclass
 class Emulator(Behaviour):
-    """Serves a pool on 127.0.0.1 between entry and exit of its context.
+    """Serves one pool or many on 127.0.0.1 between entry and exit of its context.
 
     All attributes of `Behaviour` are keyword arguments and may be set at any time.
 
     Attributes:
-        pool: The pool that is served.
+        pool: The pool that is served, the first one if there are many.
         port: Where it is served, 0 for any free port; later entries use the same one again.
+        pools: All pools that are served now, in the place of `pool`.
         log: The requests so far.
     """
 
-    pool: Pool
+    pool: Pool = field(default_factory=Pool)
     port: int = 0
+    pools: Collection[Pool] = field(default=(), kw_only=True)
 
     def __post_init__(self) -> None:
         """Prepare the parts that outlast a context."""
         self.log = RequestLog()
-        self._api = Api(self.pool, self)
+        self._api = Api(self)
+        self._regions: set[str] = set()
+        for pool in self.pools or (self.pool,):
+            self.add_pool(pool)
+        self.pools = self._api.pools.values()
+        self.pool = next(iter(self.pools))
         self._schedule = Schedule()
         self._outages: list[Outage] = []
         self._stopping = threading.Event()
@@ -98,11 +107,12 @@ class Emulator(Behaviour):
 
     def add_pool(self, pool: Pool) -> None:
         """Serve one more pool from now on."""
-        self._api.pools[pool.id] = pool
+        self._regions.add(pool.region)
+        self._api.pools[pool.account, pool.region, pool.id] = pool
 
     def remove_pool(self, pool: Pool) -> None:
         """Delete a pool from the service."""
-        del self._api.pools[pool.id]
+        del self._api.pools[pool.account, pool.region, pool.id]
 
     def outage(
         self, seconds: float, status: int | None = 503, operations: Collection[str] | None = None
@@ -137,7 +147,7 @@ class Emulator(Behaviour):
         self._schedule.advance(operation)
         name, fault = self._fault(operation)
         parameters: Wire = json.loads(received.body)
-        reply = self._reply(operation, parameters, received)
+        caller, reply = self._reply(operation, parameters, received)
         outcome = name or reply.code or "ok"
         if fault.code:
             reply = _refusal(ApiError(fault.code, "Injected", fault.status))
@@ -152,6 +162,9 @@ class Emulator(Behaviour):
             token=not parameters.keys().isdisjoint({"PaginationToken", "NextToken"}),
             status=0 if fault.keep is None else reply.status,
             outcome="throttled" if outcome == "TooManyRequestsException" else outcome,
+            pool_id=parameters.get("UserPoolId"),
+            region=caller.region,
+            account=caller.account,
         )
         self.log.requests.append(request)
         return _encode(reply, fault, next(self._numbers)), fault.end
@@ -163,14 +176,19 @@ class Emulator(Behaviour):
         name = self.faults.draw(operation) if self.faults else None
         return name, FAULTS[name] if name else _NO_FAULT
 
-    def _reply(self, operation: str, parameters: Wire, received: _Received) -> _Reply:
+    def _reply(
+        self, operation: str, parameters: Wire, received: _Received
+    ) -> tuple[Caller, _Reply]:
+        scope = signing.scope(received.headers)
+        region = scope.region if scope else self.pool.region
+        caller = _caller(Credential(""), region)
         try:
-            if self.credentials is not None:
-                region, _, _ = self.pool.id.partition("_")
-                signing.check(received.headers, received.body, self.credentials, region)
-            return _Reply(200, self._api.answer(operation, parameters).encode())
+            if (known := self.credentials) is not None:
+                credential = signing.check(received.headers, received.body, known, self._regions)
+                caller = _caller(credential, region)
+            return caller, _Reply(200, self._api.answer(operation, parameters, caller).encode())
         except ApiError as error:
-            return _refusal(error)
+            return caller, _refusal(error)
 
     def _control(self, line: str) -> _Reply:
         if line.startswith("POST /_reset "):
@@ -178,7 +196,7 @@ class Emulator(Behaviour):
         elif not line.startswith("GET /_stats "):
             return _Reply(404, b"{}", "application/json")
         counts, seconds = self.log.by_operation(), self.log.seconds()
-        stats = {"requests": counts, "seconds": seconds, "users": len(self.pool)}
+        stats = {"requests": counts, "seconds": seconds, "users": sum(map(len, list(self.pools)))}
         return _Reply(200, json.dumps(stats).encode(), "application/json")
 
 
@@ -228,6 +246,10 @@ def _read(stream: BufferedIOBase) -> _Received | None:
         name, _, value = header.decode("latin-1").partition(":")
         headers[name.lower()] = value.strip()
     return _Received(line, headers, stream.read(int(headers.get("content-length", "0"))))
+
+
+def _caller(credential: Credential, region: str) -> Caller:
+    return Caller(credential.account, region, credential.arn)
 
 
 def _refusal(error: ApiError) -> _Reply:

@@ -9,9 +9,10 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from emulator.errors import ApiError
+from emulator.resources import ACCOUNT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Mapping
 
 _HEADER = re.compile(
     r"AWS4-HMAC-SHA256 Credential=([^/]+)/(\d{8})/([^/]+)/([^/]+)/aws4_request, ?"
@@ -26,26 +27,53 @@ class Credential(NamedTuple):
         secret: The secret access key.
         session_token: The session token that goes with it, None for a permanent key.
         expires: Epoch seconds after which it is refused, None for never.
+        account: The account of its identity, and so of the pools that it reads.
+        identity: What follows the account in the identity's ARN.
     """
 
     secret: str
     session_token: str | None = None
     expires: float | None = None
+    account: str = ACCOUNT
+    identity: str = "user/reader"
+
+    @property
+    def arn(self) -> str:
+        """The ARN of the identity."""
+        service = "sts" if self.identity.startswith("assumed-role/") else "iam"
+        return f"arn:aws:{service}::{self.account}:{self.identity}"
+
+
+class Scope(NamedTuple):
+    """Whose signature a request says it has, and for which region and service."""
+
+    key_id: str
+    region: str
+    service: str
+
+
+def scope(headers: Mapping[str, str]) -> Scope | None:
+    """Return the scope of a request's signature, unchecked; None without a signature."""
+    match = _HEADER.fullmatch(headers.get("authorization", ""))
+    return Scope(match[1], match[3], match[4]) if match else None
 
 
 def check(
     headers: Mapping[str, str],
     body: bytes,
     credentials: Mapping[str, Credential],
-    service_region: str | None = None,
-) -> None:
+    regions: Container[str] | None = None,
+) -> Credential:
     """Check the signature of a POST to `/`.
 
     Args:
         headers: Of the request, with lower-case names.
         body: Of the request.
         credentials: All that are known, by access key id.
-        service_region: Where the service is, None for anywhere.
+        regions: Where the service is, None for anywhere.
+
+    Returns:
+        The credential that signed it.
 
     Raises:
         ApiError: the request has no, an unknown, an expired or a wrong signature, or one for
@@ -62,18 +90,18 @@ def check(
     if credential.expires is not None and credential.expires <= time.time():
         message = "The security token included in the request is expired"
         raise ApiError("ExpiredTokenException", message)
-    if service_region not in (None, region):
+    if regions is not None and region not in regions:
         message = f"Credential should be scoped to a valid region, not '{region}'. "
         raise ApiError("InvalidSignatureException", message)
     signed = "".join(
         f"{name}:{' '.join(headers.get(name, '').split())}\n" for name in names.split(";")
     )
     canonical = f"POST\n/\n\n{signed}\n{names}\n{hashlib.sha256(body).hexdigest()}"
-    scope = f"{day}/{region}/{service}/aws4_request"
+    scoped_to = f"{day}/{region}/{service}/aws4_request"
     digest = hashlib.sha256(canonical.encode()).hexdigest()
-    to_sign = f"AWS4-HMAC-SHA256\n{headers.get('x-amz-date', '')}\n{scope}\n{digest}"
+    to_sign = f"AWS4-HMAC-SHA256\n{headers.get('x-amz-date', '')}\n{scoped_to}\n{digest}"
     key = f"AWS4{credential.secret}".encode()
-    for part in (*scope.split("/"), to_sign):
+    for part in (*scoped_to.split("/"), to_sign):
         key = hmac.digest(key, part.encode(), "sha256")
     if not hmac.compare_digest(key.hex(), signature):
         message = (
@@ -84,3 +112,4 @@ def check(
             f"The String-to-Sign should have been\n'{to_sign}'\n"
         )
         raise ApiError("InvalidSignatureException", message)
+    return credential

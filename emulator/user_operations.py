@@ -1,4 +1,4 @@
-"""ListUsers and ListUsersInGroup."""
+"""ListUsers, ListUsersInGroup and AdminGetUser."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _BEYOND = 1 << 62
 
 
 class UserOperations:
-    """The listings of users, as a behaviour wants them."""
+    """The operations on users, as a behaviour wants them."""
 
     def __init__(self, behaviour: Behaviour) -> None:
         """Follow `behaviour` as it is at the time of each request."""
@@ -49,6 +49,18 @@ class UserOperations:
         find(pool.groups, group, "Group not found.")
         listing = f"{pool.id} ListUsersInGroup {group}"
         return self._page(pool, parameters, listing, "NextToken", group=group)
+
+    def get_user(self, pool: Pool, parameters: Wire) -> Wire:
+        """AdminGetUser."""
+        try:
+            user = pool.user(str(parameters.get("Username")))
+            settings = pool.mfa(user["Username"])
+        except KeyError:
+            raise ApiError("UserNotFoundException", "User does not exist.") from None
+        user["UserAttributes"] = user.pop("Attributes", [])
+        if settings:
+            user |= {"PreferredMfaSetting": settings[0], "UserMFASettingList": sorted(settings)}
+        return user
 
     def _page(  # noqa: PLR0913 - a listing has many sides
         self,

@@ -17,7 +17,7 @@ from botocore.exceptions import (
 )
 
 from emulated import client, code, names, seen
-from emulator import FAULTS, Emulator, Faults, Pool
+from emulator import AWS_QUOTAS, FAULTS, Emulator, Faults, Pool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,6 +49,34 @@ def test_the_quota_can_drop_at_a_request(emulator: Emulator) -> None:
     cognito = client(emulator)
     outcomes = [seen(cognito, emulator.pool.id) for _ in range(4)]
     assert outcomes == ["Users", "Users", "TooManyRequestsException", "Users"]
+
+
+def test_each_category_has_a_quota_of_its_own(emulator: Emulator) -> None:
+    """Categories are throttled apart from each other, those without a quota not at all."""
+    emulator.quotas = {**AWS_QUOTAS, "UserRead": 2, "UserPoolClientRead": 1}
+    cognito, pool = client(emulator), {"UserPoolId": emulator.pool.id}
+    name = emulator.pool.username(0)
+    cognito.list_user_pool_clients(**pool)
+    with pytest.raises(cognito.exceptions.TooManyRequestsException):
+        cognito.describe_user_pool_client(**pool, ClientId="any")
+    for _ in range(2):
+        cognito.admin_get_user(**pool, Username=name)
+    with pytest.raises(cognito.exceptions.TooManyRequestsException):
+        cognito.admin_get_user(**pool, Username=name)
+    assert cognito.list_users(**pool)["Users"]
+    emulator.quotas = {}
+    assert cognito.admin_get_user(**pool, Username=name)["UserAttributes"]
+
+
+def test_one_operation_on_one_pool_has_a_quota(emulator: Emulator) -> None:
+    """The quota for a pool counts each operation alone, and spares those on users."""
+    emulator.quota_per_pool = 1
+    cognito, pool = client(emulator), {"UserPoolId": emulator.pool.id}
+    cognito.list_groups(**pool)
+    cognito.describe_user_pool(**pool)
+    with pytest.raises(cognito.exceptions.TooManyRequestsException):
+        cognito.list_groups(**pool)
+    assert [seen(cognito, emulator.pool.id) for _ in range(3)] == ["Users"] * 3
 
 
 def test_latency_is_added_to_each_answer(emulator: Emulator) -> None:

@@ -39,7 +39,7 @@ def test_only_its_own_pool_and_operations_are_known(emulator: Emulator) -> None:
         cognito.list_users(UserPoolId="us-east-1_X")
     assert code(error) == "ResourceNotFoundException"
     with pytest.raises(ClientError):
-        cognito.list_resource_servers(UserPoolId=emulator.pool.id)
+        cognito.list_devices(AccessToken="x")
 
 
 def test_signatures_are_checked(emulator: Emulator) -> None:
@@ -61,9 +61,8 @@ def test_signatures_are_checked(emulator: Emulator) -> None:
         client(emulator, "s3cret").list_users(**pool)
     assert code(error) == "ExpiredTokenException"
     emulator.credentials = {"AKIDEXAMPLE": Credential("s3cret")}
-    emulator.pool.id = pool["UserPoolId"].replace("us-east-1", "eu-west-1")
-    with pytest.raises(ClientError, match="valid region, not 'us-east-1'") as error:
-        client(emulator, "s3cret").list_users(UserPoolId=emulator.pool.id)
+    with pytest.raises(ClientError, match="valid region, not 'eu-west-1'") as error:
+        client(emulator, "s3cret", region="eu-west-1").list_users(**pool)
     assert code(error) == "InvalidSignatureException"
 
 
