@@ -9,6 +9,7 @@ from emulator.quotas import AWS_QUOTAS
 from emulator.requestlog import Request, RequestLog
 from emulator.server import Emulator
 from emulator.signing import Credential
+from emulator.sts import Role
 
 __all__ = [
     "AWS_QUOTAS",
@@ -22,4 +23,5 @@ __all__ = [
     "Pool",
     "Request",
     "RequestLog",
+    "Role",
 ]

@@ -109,7 +109,8 @@ class Api:
                     raise _denial(operation, pool_id, caller)
                 if code == "ResourceNotFoundException":
                     raise _no_pool(pool_id)
-                raise ApiError(code, f"{operation} is refused.")
+                status = 500 if code == "InternalErrorException" else 400
+                raise ApiError(code, f"{operation} is refused.", status)
 
     def _list_pools(self, parameters: Wire, caller: Caller) -> Wire:
         members = ("Id", "Name", "LambdaConfig", "Status", "LastModifiedDate", "CreationDate")

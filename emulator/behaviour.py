@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from emulator.faults import Faults
     from emulator.signing import Credential
+    from emulator.sts import Role
 
 
 @dataclass(kw_only=True)
@@ -41,8 +42,13 @@ class Behaviour:
             empty page follows the last user.
         short_pages: Share of the pages of users that hold fewer users than there are.
         seed: Decides on order and on empty and short pages.
-        credentials: Known credentials by access key id; None accepts every request.
-        faults: Faults on the way, None for none.
+        credentials: Known credentials by access key id; None accepts every request, as that of
+            an identity of the default account.
+        regions: Regions that are served although they have no pool.
+        roles: Roles that known identities may assume, by ARN.
+        regions: Collection[str] = ()
+    roles: Mapping[str, Role] = field(default_factory=dict)
+    faults: Faults on the way, None for none.
         slow_seconds: How long the response to a request is held back that the fault "slow" hits.
     """
 
@@ -65,5 +71,7 @@ class Behaviour:
     short_pages: float = 0.0
     seed: int = 0
     credentials: Mapping[str, Credential] | None = None
+    regions: Collection[str] = ()
+    roles: Mapping[str, Role] = field(default_factory=dict)
     faults: Faults | None = None
     slow_seconds: float = 5.0

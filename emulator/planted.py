@@ -5,6 +5,7 @@ from __future__ import annotations
 from emulator.configuration import EUMS_EXTERNAL_ID, SMS_EXTERNAL_ID
 from emulator.people import LOGINS
 from emulator.resources import ANALYTICS_EXTERNAL_ID, CLIENT_SECRET, PRIVATE_KEY, PROVIDER_SECRET
+from emulator.sts import SECRET, TOKEN
 
 SECRETS = (
     CLIENT_SECRET,
@@ -13,6 +14,8 @@ SECRETS = (
     SMS_EXTERNAL_ID,
     EUMS_EXTERNAL_ID,
     ANALYTICS_EXTERNAL_ID,
+    SECRET,
+    TOKEN,
 )
 """Secrets, which may be in no output at all."""
 

@@ -41,12 +41,21 @@ class RequestLog:
 
     requests: list[Request] = field(default_factory=list)
 
-    def count(self, operation: str | None = None, outcome: str | None = None) -> int:
-        """Count the requests of an operation, with an outcome, or both."""
-        return sum(
-            operation in (None, request.operation) and outcome in (None, request.outcome)
+    def matching(self, **fields: object) -> list[Request]:
+        """Return the requests that have these values, such as `region="eu-west-1"`."""
+        return [
+            request
             for request in list(self.requests)
-        )
+            if all(getattr(request, name) == value for name, value in fields.items())
+        ]
+
+    def count(
+        self, operation: str | None = None, outcome: str | None = None, **fields: object
+    ) -> int:
+        """Count the requests of an operation, with an outcome, or with other values."""
+        given = {"operation": operation, "outcome": outcome}
+        wanted = {name: value for name, value in given.items() if value is not None}
+        return len(self.matching(**wanted, **fields))
 
     def by_operation(self) -> dict[str, dict[str, int]]:
         """Count the requests by operation and outcome."""
@@ -55,9 +64,13 @@ class RequestLog:
             counts[request.operation][request.outcome] += 1
         return {operation: dict(outcomes) for operation, outcomes in counts.items()}
 
-    def seconds(self) -> float:
-        """Seconds from the first request to the last response, 0 without any."""
-        requests = list(self.requests)
+    def seconds(self, **fields: object) -> float:
+        """Seconds from the first request to the last response, 0 without any.
+
+        Args:
+            fields: Values of the requests that count, such as `region="eu-west-1"`.
+        """
+        requests = self.matching(**fields)
         if not requests:
             return 0.0
         return max(request.answered for request in requests) - min(

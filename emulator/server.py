@@ -1,22 +1,19 @@
-"""The pool behind HTTP/1.1."""
+"""The service behind HTTP."""
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import json
-import socket
-import socketserver
-import struct
 import threading
 import time
 from dataclasses import dataclass, field
-from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
 
-from emulator import signing
+from emulator import signing, sts
 from emulator.api import Api, Caller
 from emulator.behaviour import Behaviour
+from emulator.connection import Received, Reply, Server, encode
 from emulator.errors import ApiError
 from emulator.faults import FAULTS, Fault, Outage
 from emulator.pool import Pool
@@ -26,35 +23,23 @@ from emulator.signing import Credential
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
-    from io import BufferedIOBase
 
     from typing_extensions import Self
 
     from emulator.pool import Wire
 
 _TARGET = "AWSCognitoIdentityProviderService."
-_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _NO_FAULT = Fault()
-
-
-class _Received(NamedTuple):
-    line: str
-    headers: dict[str, str]
-    body: bytes
-
-
-class _Reply(NamedTuple):
-    status: int
-    body: bytes
-    content_type: str = "application/x-amz-json-1.1"
-    code: str | None = None
+_ANYBODY = Credential("")
 
 
 @dataclass
 class Emulator(Behaviour):
     """Serves one pool or many on 127.0.0.1 between entry and exit of its context.
 
-    All attributes of `Behaviour` are keyword arguments and may be set at any time.
+    One address serves Cognito in all regions and accounts, and STS. A request's region is that of
+    its signature, its account that of the identity that signed it. All attributes of `Behaviour`
+    are keyword arguments and may be set at any time.
 
     Attributes:
         pool: The pool that is served, the first one if there are many.
@@ -71,6 +56,7 @@ class Emulator(Behaviour):
         """Prepare the parts that outlast a context."""
         self.log = RequestLog()
         self._api = Api(self)
+        self._sts = sts.Sts()
         self._regions: set[str] = set()
         for pool in self.pools or (self.pool,):
             self.add_pool(pool)
@@ -89,7 +75,7 @@ class Emulator(Behaviour):
     def __enter__(self) -> Self:
         """Start to serve."""
         self._stopping.clear()
-        self._server = _Server(self)
+        self._server = Server(self.port, self._respond)
         self.port = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
         self._thread.start()
@@ -100,10 +86,7 @@ class Emulator(Behaviour):
         self._stopping.set()
         self._server.shutdown()
         self._thread.join()
-        for connection in list(self._server.connections):
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-        self._server.server_close()  # waits for the requests under way: the log is complete
+        self._server.close()  # waits for the requests under way: the log is complete
 
     def add_pool(self, pool: Pool) -> None:
         """Serve one more pool from now on."""
@@ -138,21 +121,26 @@ class Emulator(Behaviour):
         """
         self._schedule.add(number, action, operations)
 
-    def respond(self, received: _Received) -> tuple[bytes, str]:
-        """Handle a request: the bytes to send, and what to do to the connection then."""
+    def _respond(self, received: Received) -> tuple[bytes, str]:
         if not received.line.startswith("POST / "):
-            return _encode(self._control(received.line), _NO_FAULT, 0), "open"
+            return encode(self._control(received.line), _NO_FAULT, 0), "open"
         start = time.monotonic()
-        operation = received.headers.get("x-amz-target", "").removeprefix(_TARGET)
+        target = received.headers.get("x-amz-target")
+        parameters: Wire
+        if target is None:
+            parameters = dict(parse_qsl(received.body.decode()))
+            operation = str(parameters.get("Action"))
+        else:
+            parameters = json.loads(received.body)
+            operation = target.removeprefix(_TARGET)
         self._schedule.advance(operation)
         name, fault = self._fault(operation)
-        parameters: Wire = json.loads(received.body)
-        caller, reply = self._reply(operation, parameters, received)
+        caller, reply = self._reply(operation, parameters, received, is_sts=target is None)
         outcome = name or reply.code or "ok"
         if fault.code:
-            reply = _refusal(ApiError(fault.code, "Injected", fault.status))
+            reply = _refusal(ApiError(fault.code, "Injected", fault.status), is_sts=target is None)
         elif fault.page:
-            reply = _Reply(fault.status, fault.page, "text/html")
+            reply = Reply(fault.status, fault.page, "text/html")
         self._stopping.wait(self.latency + (self.slow_seconds if fault.slow else 0))
         request = Request(
             received=start,
@@ -167,7 +155,7 @@ class Emulator(Behaviour):
             account=caller.account,
         )
         self.log.requests.append(request)
-        return _encode(reply, fault, next(self._numbers)), fault.end
+        return encode(reply, fault, next(self._numbers)), fault.end
 
     def _fault(self, operation: str) -> tuple[str | None, Fault]:
         for outage in self._outages:
@@ -177,99 +165,40 @@ class Emulator(Behaviour):
         return name, FAULTS[name] if name else _NO_FAULT
 
     def _reply(
-        self, operation: str, parameters: Wire, received: _Received
-    ) -> tuple[Caller, _Reply]:
+        self, operation: str, parameters: Wire, received: Received, *, is_sts: bool
+    ) -> tuple[Caller, Reply]:
         scope = signing.scope(received.headers)
         region = scope.region if scope else self.pool.region
-        caller = _caller(Credential(""), region)
+        identity, known = _ANYBODY, self.credentials
+        if scope and scope.key_id in self._sts.issued:
+            known = self._sts.issued
         try:
-            if (known := self.credentials) is not None:
-                credential = signing.check(received.headers, received.body, known, self._regions)
-                caller = _caller(credential, region)
-            return caller, _Reply(200, self._api.answer(operation, parameters, caller).encode())
+            if known is not None:
+                regions = None if is_sts else {*self._regions, *self.regions}
+                identity = signing.check(received.headers, received.body, known, regions)
+            caller = Caller(identity.account, region, identity.arn)
+            if is_sts:
+                answer = self._sts.answer(parameters, identity, self.roles)
+                reply = Reply(200, answer.encode(), "text/xml")
+            else:
+                reply = Reply(200, self._api.answer(operation, parameters, caller).encode())
         except ApiError as error:
-            return caller, _refusal(error)
+            reply = _refusal(error, is_sts=is_sts)
+        return Caller(identity.account, region, identity.arn), reply
 
-    def _control(self, line: str) -> _Reply:
+    def _control(self, line: str) -> Reply:
         if line.startswith("POST /_reset "):
             self.log.requests.clear()
         elif not line.startswith("GET /_stats "):
-            return _Reply(404, b"{}", "application/json")
+            return Reply(404, b"{}", "application/json")
         counts, seconds = self.log.by_operation(), self.log.seconds()
-        stats = {"requests": counts, "seconds": seconds, "users": sum(map(len, list(self.pools)))}
-        return _Reply(200, json.dumps(stats).encode(), "application/json")
+        users = sum(map(len, list(self.pools)))
+        stats = {"requests": counts, "seconds": seconds, "users": users}
+        return Reply(200, json.dumps(stats).encode(), "application/json")
 
 
-class _Server(socketserver.ThreadingTCPServer):
-    allow_reuse_address = True
-    request_queue_size = 128
-
-    def __init__(self, emulator: Emulator) -> None:
-        self.emulator = emulator
-        self.connections: set[socket.socket] = set()
-        super().__init__(("127.0.0.1", emulator.port), _Connection)
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        self.connections.add(request)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        self.connections.discard(request)
-        super().shutdown_request(request)
-
-
-class _Connection(socketserver.StreamRequestHandler):
-    disable_nagle_algorithm = True
-    server: _Server
-
-    def handle(self) -> None:
-        with contextlib.suppress(OSError):  # Clients go away, after a timeout for example.
-            while received := _read(self.rfile):
-                data, end = self.server.emulator.respond(received)
-                self.connection.sendall(data)
-                if end == "reset":
-                    linger = (socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-                    self.connection.setsockopt(*linger)
-                    # Before the base class says a polite goodbye; the stream holds it open too.
-                    self.rfile.close()
-                    self.connection.close()
-                if end != "open":
-                    break
-
-
-def _read(stream: BufferedIOBase) -> _Received | None:
-    line = stream.readline().decode("latin-1")
-    headers = {}
-    for header in iter(stream.readline, b"\r\n"):
-        if not header:
-            return None
-        name, _, value = header.decode("latin-1").partition(":")
-        headers[name.lower()] = value.strip()
-    return _Received(line, headers, stream.read(int(headers.get("content-length", "0"))))
-
-
-def _caller(credential: Credential, region: str) -> Caller:
-    return Caller(credential.account, region, credential.arn)
-
-
-def _refusal(error: ApiError) -> _Reply:
+def _refusal(error: ApiError, *, is_sts: bool) -> Reply:
+    if is_sts:
+        return Reply(error.status, sts.refusal(error).encode(), "text/xml", error.code)
     body = json.dumps({"__type": error.code, "message": error.message})
-    return _Reply(error.status, body.encode(), code=error.code)
-
-
-def _encode(reply: _Reply, fault: Fault, number: int) -> bytes:
-    if fault.keep is None:
-        return b""
-    body = reply.body[: int(len(reply.body) * fault.keep)]
-    head = (
-        f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}\r\n"
-        f"Content-Type: {reply.content_type}\r\n"
-        f"x-amzn-RequestId: 00000000-0000-4000-8000-{number:012x}\r\n"
-    )
-    if reply.code:
-        head += f"x-amzn-ErrorType: {reply.code}:\r\n"
-    if fault.length != "none":
-        head += f"Content-Length: {len(body if fault.length == 'sent' else reply.body)}\r\n"
-    if fault.end == "close":
-        head += "Connection: close\r\n"
-    return f"{head}\r\n".encode("latin-1") + body
+    return Reply(error.status, body.encode(), code=error.code)
