@@ -19,6 +19,7 @@ from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parent
 LOCK = ROOT / "requirements" / "dev.txt"
+BUILD_LOCK = ROOT / "requirements" / "build.txt"
 TOOLS = ROOT / ".tools"
 VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
@@ -29,7 +30,12 @@ MODULES = {
     "docs": "docs.generate",
     "benchmark": "benchmarks",
 }
-CHECKS = [["ruff", "check"], ["ruff", "format", "--check"], ["mypy"]]
+CHECKS = [
+    ["ruff", "check"],
+    ["ruff", "format", "--check"],
+    ["mypy"],
+    ["lint-imports", "--no-cache", "--no-logo"],
+]
 
 
 def main() -> None:
@@ -59,7 +65,7 @@ def main() -> None:
         return
     install()
     if options.command == "check":
-        codes = [subprocess.call([PYTHON, "-m", *check]) for check in CHECKS]
+        codes = [subprocess.call([PYTHON.with_name(name), *rest]) for name, *rest in CHECKS]
         sys.exit(max(codes))
     become([str(PYTHON), "-m", MODULES[options.command], *rest])
 
@@ -80,13 +86,15 @@ def install() -> None:
 
 def lock() -> None:
     """Pin the newest versions that pyproject.toml allows, for every Python and system."""
-    say(f"Renewing {LOCK.relative_to(ROOT)}")
-    run_uv(
+    say(f"Renewing {LOCK.parent.relative_to(ROOT)}/")
+    compile_ = (
         *("pip", "compile", "--quiet", "--upgrade", "--universal", "--python-version", "3.10"),
-        *("--generate-hashes", "--no-annotate", "--group", "dev", "--extra", "vault"),
-        *("--custom-compile-command", "python3 dev.py lock"),
-        *("--output-file", str(LOCK), "pyproject.toml"),
+        *("--generate-hashes", "--no-annotate", "--custom-compile-command", "python3 dev.py lock"),
     )
+    everything = ("--group", "dev", "--extra", "vault", "pyproject.toml")
+    run_uv(*compile_, *everything, "--output-file", str(LOCK))
+    build = ("--group", "build", "--constraint", str(LOCK))
+    run_uv(*compile_, *build, "--output-file", str(BUILD_LOCK))
 
 
 def run_uv(*arguments: str) -> None:
