@@ -1,4 +1,4 @@
-"""What the repository says of itself is true: links, permissions, workflows, the example."""
+"""What the repository says about itself is true: links, permissions, workflows, examples."""
 
 from __future__ import annotations
 
