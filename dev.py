@@ -47,7 +47,7 @@ def main() -> None:
     commands.add_parser("quickstart", help="load an emulated user pool into an embedded Postgres")
     commands.add_parser("test", help="run the tests; further arguments go to pytest")
     commands.add_parser("check", help="run the linter, the formatter and the type checker")
-    commands.add_parser("docs", help="write what repeats the settings' schema")
+    commands.add_parser("docs", help="generate the parts of the documents that repeat the code")
     commands.add_parser("benchmark", add_help=False, help="compare the tap's speed with others'")
     commands.add_parser("lock", help="renew requirements/dev.txt from pyproject.toml")
     options, rest = parser.parse_known_args()

@@ -1,9 +1,8 @@
-"""Writes what repeats the settings' schema: `python3 dev.py docs`.
+"""Writes the parts of documents that repeat the code: `python3 dev.py docs`.
 
-The schema in `tap_cognito/settings.py` is the only source of
-- the tables of docs/settings.md,
-- the tap's settings in meltano.yml,
-- hub/tap-cognito.yml, the definition for Meltano Hub.
+The schema of the settings is the source for docs/settings.md, meltano.yml and hub/tap-cognito.yml,
+the schemas of the streams for the column tables of docs/streams.md. In these files a generated part
+stands between two comments, `generated: PART` and `end`.
 """
 
 from __future__ import annotations
@@ -11,70 +10,87 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
+from textwrap import indent
+from typing import TYPE_CHECKING, Any
+
+import yaml
 
 from tap_cognito import settings
 from tap_cognito.tap import TapCognito
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
 ROOT = Path(__file__).resolve().parent.parent
+FILES = tuple(
+    ROOT / name
+    for name in ("docs/settings.md", "docs/streams.md", "hub/tap-cognito.yml", "meltano.yml")
+)
 TapCognito.append_builtin_config(TapCognito.config_jsonschema)
 SCHEMA: dict[str, Any] = TapCognito.config_jsonschema
-OPTION_LABELS = {"object": "One JSON object", "list": "The foreign table's array of objects"}
+POSTGRES_TYPES = {
+    "array": "jsonb",
+    "boolean": "boolean",
+    "date-time": "timestamp without time zone",
+    "integer": "bigint",
+    "object": "jsonb",
+    "string": "text",
+}
+"""What target-postgres makes of a JSON type or its format."""
+
+_PART = re.compile(
+    r"(?P<start>(?P<indent> *)(?:<!--|#) generated: (?P<part>[\w ]+\w)(?: -->)?\n)"
+    r".*?(?P<end> *(?:<!--|#) end\b)",
+    re.DOTALL,
+)
 
 
 def main() -> None:
     """Write the files."""
-    for path, text in files().items():
-        path.write_text(text, encoding="utf-8")
+    for path in FILES:
+        path.write_text(generate(path), encoding="utf-8")
 
 
-def files() -> dict[Path, str]:
-    """What the files must hold.
+def generate(path: Path) -> str:
+    """Bring the generated parts of a file up to date.
+
+    Args:
+        path: One of `FILES`.
 
     Returns:
-        The whole text of each file, by its path.
+        The full text that the file should have.
+
+    Raises:
+        KeyError: If a part is unknown, or a column has no description.
     """
-    reference, meltano = ROOT / "docs" / "settings.md", ROOT / "meltano.yml"
-    return {
-        reference: _between(reference, "<!-- generated -->\n", "<!-- end -->", _tables()),
-        meltano: _between(
-            meltano, "    settings:\n", "    load_schema: cognito", _definitions("    "), last=False
-        ),
-        ROOT / "hub" / "tap-cognito.yml": _hub(),
-    }
+
+    def fill(match: re.Match[str]) -> str:
+        name, *arguments = match["part"].split()
+        return match["start"] + indent(_PARTS[name](*arguments), match["indent"]) + match["end"]
+
+    return _PART.sub(fill, path.read_text(encoding="utf-8"))
 
 
-def _between(path: Path, start: str, end: str, text: str, *, last: bool = True) -> str:
-    before, _, rest = path.read_text(encoding="utf-8").partition(start)
-    _, _, after = rest.rpartition(end) if last else rest.partition(end)
-    return f"{before}{start}{text}{end}{after}"
-
-
-def _tables() -> str:
-    text = ""
-    for title, is_own in (("The tap's settings", True), ("The SDK's settings", False)):
-        text += f"\n## {title}\n\n| setting | type | default | what it is |\n|---|---|---|---|\n"
-        for name, setting in SCHEMA["properties"].items():
-            if (name in settings.SCHEMA["properties"]) == is_own:
-                text += _row(name, setting)
-    return text + "\n"
-
-
-def _row(name: str, setting: dict[str, Any]) -> str:
-    default = setting.get("default")
-    shown = f"`{json.dumps(default)}`" if default is not None else ""
-    shown = "**required**" if name in SCHEMA["required"] else shown
-    kind = _kind(setting) + (", secret" if setting.get("secret") else "")
-    what = setting["description"]
-    if "enum" in setting:
-        what += f" One of {', '.join(f'`{one}`' for one in setting['enum'])}."
-    if examples := setting.get("examples"):
-        what += f" Such as {', '.join(f'`{one}`' for one in examples)}."
-    return f"| `{name}` | {kind} | {shown} | {what.replace('|', '&#124;')} |\n"
+def _settings_table(whose: str) -> str:
+    rows = [("setting", "type", "default", "description")]
+    for name, setting in SCHEMA["properties"].items():
+        if (name in settings.SCHEMA["properties"]) != (whose == "tap"):
+            continue
+        kind, description = _kind(setting), setting["description"]
+        if setting.get("secret"):
+            kind += ", secret"
+        default = "**required**" if name in SCHEMA["required"] else ""
+        if setting.get("default") is not None:
+            default = f"`{json.dumps(setting['default'])}`"
+        for title, values in (("One of", "enum"), ("For example", "examples")):
+            if values in setting:
+                description += f" {title}: {', '.join(f'`{value}`' for value in setting[values])}."
+        rows.append((f"`{name}`", kind, default, description))
+    return _table(rows)
 
 
 def _kind(setting: dict[str, Any]) -> str:
-    """The kind of a setting, as Meltano calls it."""
+    """The kind of a setting, in Meltano's terms."""
     if "enum" in setting:
         return "options"
     if setting.get("format") == "date-time":
@@ -83,51 +99,58 @@ def _kind(setting: dict[str, Any]) -> str:
     return str(types if isinstance(types, str) else types[0])
 
 
-def _definitions(indent: str) -> str:
-    lines: list[str] = []
+def _columns_table(stream: str) -> str:
+    tap = TapCognito(config={"user_pool_id": "us-east-1_Any"})
+    rows = [("column", "JSON", "Postgres", "description")]
+    for name, column in tap.streams[stream].schema["properties"].items():
+        types = [column["type"][0], *filter(None, [column.get("format")])]
+        postgres = POSTGRES_TYPES[types[-1]]
+        rows.append((f"`{name}`", ", ".join(types), postgres, column["description"]))
+    return _table(rows)
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    header, *lines = (" | ".join(cell.replace("|", "&#124;") for cell in row) for row in rows)
+    rule = "|---" * len(rows[0])
+    return f"| {header} |\n{rule}|\n" + "".join(f"| {line} |\n" for line in lines)
+
+
+def _definitions() -> str:
+    """The settings as a plugin definition of Meltano has them."""
+    definitions = []
     for name, setting in SCHEMA["properties"].items():
-        lines += [f"- name: {name}", f"  kind: {_kind(setting)}"]
-        if setting.get("secret"):
-            lines.append("  sensitive: true")
-        lines.append(f"  label: {_yaml(setting['title'])}")
-        lines.append(f"  description: {_yaml(setting['description'])}")
-        if setting.get("examples") and not setting.get("secret"):
-            lines.append(f"  placeholder: {_yaml(setting['examples'][0])}")
-        if setting.get("default") is not None:
-            lines.append(f"  value: {_yaml(setting['default'])}")
-        if "enum" in setting:
-            lines.append("  options:")
-            for one in setting["enum"]:
-                lines += [f"  - label: {OPTION_LABELS[one]}", f"    value: {one}"]
-    return "".join(f"{indent}{line}\n" for line in lines)
+        secret, examples = setting.get("secret"), setting.get("examples")
+        options = [
+            {"label": value.capitalize(), "value": value} for value in setting.get("enum", ())
+        ]
+        fields = {
+            "name": name,
+            "kind": _kind(setting),
+            "sensitive": secret,
+            "label": setting["title"],
+            "description": setting["description"],
+            "placeholder": examples[0] if examples and not secret else None,
+            "value": setting.get("default"),
+            "options": options or None,
+        }
+        definitions.append({key: value for key, value in fields.items() if value is not None})
+    return _yaml(definitions)
 
 
-def _hub() -> str:
-    capabilities = "".join(f"- {one.value}\n" for one in TapCognito.capabilities)
-    return (
-        "# For Meltano Hub: _data/meltano/extractors/tap-cognito/. Generated by docs/generate.py.\n"
-        "name: tap-cognito\n"
-        "namespace: tap_cognito\n"
-        "variant: tap-cognito\n"
-        "label: AWS Cognito\n"
-        "description: Users, groups and identity providers of an AWS Cognito user pool\n"
-        "domain_url: https://aws.amazon.com/cognito/\n"
-        "executable: tap-cognito\n"
-        "pip_url: tap-cognito\n"
-        "keywords:\n- meltano_sdk\n"
-        "maintenance_status: active\n"
-        f"capabilities:\n{capabilities}"
-        "settings_group_validation:\n- - user_pool_id\n"
-        f"settings:\n{_definitions('')}"
-    )
+def _capabilities() -> str:
+    return _yaml([capability.value for capability in TapCognito.capabilities])
 
 
 def _yaml(value: Any) -> str:
-    text = str(value)
-    if isinstance(value, str) and (not re.match(r"[A-Za-z][^#]*$", text) or ": " in text):
-        return json.dumps(text, ensure_ascii=False)
-    return text if isinstance(value, str) else json.dumps(value)
+    return yaml.safe_dump(value, allow_unicode=True, sort_keys=False, width=float("inf"))
 
+
+_PARTS: dict[str, Callable[..., str]] = {
+    "capabilities": _capabilities,
+    "columns": _columns_table,
+    "definitions": _definitions,
+    "settings": _settings_table,
+}
 
 if __name__ == "__main__":
     main()

@@ -1,4 +1,4 @@
-"""What repeats the settings' schema cannot drift from it."""
+"""What repeats the code in the documents cannot drift from it."""
 
 from __future__ import annotations
 
@@ -7,16 +7,30 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from docs.generate import ROOT, SCHEMA, files
+from docs.generate import FILES, ROOT, SCHEMA, generate
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.mark.parametrize("path", list(files()), ids=lambda path: path.name)
-def test_generated_files_are_what_the_schema_says(path: Path) -> None:
-    """The settings' page, meltano.yml and the Hub definition are as `dev.py docs` writes them."""
-    assert path.read_text(encoding="utf-8") == files()[path]
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_generated_parts_are_up_to_date(path: Path) -> None:
+    """Documents, meltano.yml and the Hub definition are as `dev.py docs` writes them."""
+    assert path.read_text(encoding="utf-8") == generate(path)
+
+
+def test_only_generated_parts_are_written(tmp_path: Path) -> None:
+    """A part is replaced where its comments stand, at their indentation; an unknown one fails."""
+    document = tmp_path / "plugin.yml"
+    text = "before\n  # generated: capabilities\n  - outdated\n  # end\nafter\n"
+    document.write_text(text, encoding="utf-8")
+    written = generate(document)
+    assert written.startswith("before\n  # generated: capabilities\n  - catalog\n  - ")
+    assert written.endswith("\n  # end\nafter\n")
+    assert "outdated" not in written
+    document.write_text(text.replace("capabilities", "nothing"), encoding="utf-8")
+    with pytest.raises(KeyError, match="nothing"):
+        generate(document)
 
 
 def _plugin(path: str) -> dict[str, Any]:
