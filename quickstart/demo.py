@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import shutil
 import sys
-import unicodedata
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from quickstart import pool, postgres
 from quickstart.pipeline import Meltano, forget_settings
@@ -17,6 +21,9 @@ if TYPE_CHECKING:
     import psycopg
 
 USERS = 300
+
+_MIN_WIDTH = 150
+"""Columns of text for a table: where the terminal has fewer, it wraps the lines."""
 
 _NEXT = """
 The same with a real pool and a real database: put this into the file `.env` or the environment,
@@ -72,7 +79,7 @@ def _check(connection: psycopg.Connection, source: pool.Pool) -> int:
             f"are missing, {different} rows differ from the pool's API\n"
         )
         return 1
-    sys.stdout.write(f"\nAll {USERS} users arrived, each row equal to the pool's API.\n{_NEXT}")
+    print(f"\nAll {USERS} users arrived, each row equal to the pool's API.\n{_NEXT}")
     return 0
 
 
@@ -90,38 +97,16 @@ def _show(connection: psycopg.Connection) -> None:
     _print_table([name for name, _ in columns], rows)
 
 
-def _print_table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Print a table as psql does, the last column cut to the terminal's width."""
-    lines = [list(header), *([_blank(value) for value in row] for row in rows)]
-    widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
-    room = shutil.get_terminal_size((120, 24)).columns - sum(widths[:-1]) - 3 * len(widths)
-    widths[-1] = min(widths[-1], max(room, 40))
-    for number, line in enumerate(lines):
-        cells = [_fit(text, width) for text, width in zip(line, widths, strict=True)]
-        sys.stdout.write(f" {' | '.join(cells)}".rstrip() + "\n")
-        if not number:
-            sys.stdout.write("+".join("-" * (width + 2) for width in widths) + "\n")
-
-
-def _blank(value: str | None) -> str:
-    return "" if value is None else value
-
-
-def _fit(text: str, width: int) -> str:
-    if _width(text) > width:
-        while _width(text) > width - 1:
-            text = text[:-1]
-        text += "…"
-    return text + " " * (width - _width(text))
-
-
-def _width(text: str) -> int:
-    """Columns of a terminal that a text takes."""
-    return sum(
-        2 if unicodedata.east_asian_width(char) in "WF" else unicodedata.combining(char) == 0
-        for char in text
-    )
+def _print_table(header: Sequence[str], rows: Iterable[Sequence[str | None]]) -> None:
+    """Print a table as psql does, with the last column cut to the terminal's width."""
+    table = Table(box=box.ASCII, show_edge=False)
+    for name in header:
+        table.add_column(name, no_wrap=name != header[-1])
+    for row in rows:
+        table.add_row(*(Text(value or "", no_wrap=True, overflow="ellipsis") for value in row))
+    width = max(_MIN_WIDTH, shutil.get_terminal_size().columns)
+    Console(width=width).print(table)
 
 
 def _say(message: str) -> None:
-    sys.stdout.write(f"\n=== {message}\n")
+    print(f"\n=== {message}")

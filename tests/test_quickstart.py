@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,12 +28,12 @@ MINE = {
     "TAP_COGNITO_USER_POOL_ID": "us-east-1_Mine",
     "TARGET_POSTGRES_SQLALCHEMY_URL": "postgresql+psycopg://mine.invalid/mine",
 }
-"""What a user has set for a pipeline of theirs: the quickstart must not touch it."""
+"""Settings of a user's own pipeline, which the quickstart must not touch."""
 
 
 @contextmanager
 def quickstart() -> Iterator[tuple[subprocess.Popen[str], Path]]:
-    """Start the quickstart with a folder for temporary files of its own."""
+    """Start the quickstart with its own folder for temporary files."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)  # the server's user must get through
@@ -56,17 +55,16 @@ def quickstart() -> Iterator[tuple[subprocess.Popen[str], Path]]:
 @pytest.mark.parametrize(
     ("number", "moment"),
     [
-        (signal.SIGINT, "Creating"),
-        (signal.SIGTERM, "meltano run"),
+        pytest.param(signal.SIGINT, "Creating", marks=pytest.mark.slow),
+        pytest.param(signal.SIGTERM, "meltano run", marks=pytest.mark.slow),
         (signal.SIGINT, "Beginning sync"),
     ],
 )
 def test_a_stop_leaves_nothing_behind(number: signal.Signals, moment: str) -> None:
-    """Stopped in the middle, it ends its programs and removes its files."""
+    """Stopped halfway, it ends its programs and removes its files."""
     with quickstart() as (process, folder):
         assert process.stdout
         assert any(moment in line for line in process.stdout)
-        time.sleep(0.5)
         children = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(number)
         output, _ = process.communicate(timeout=TIMEOUT)
@@ -77,7 +75,7 @@ def test_a_stop_leaves_nothing_behind(number: signal.Signals, moment: str) -> No
 
 
 def test_it_runs_again_to_the_end() -> None:
-    """After runs that were stopped it loads all users, says so, and leaves nothing behind."""
+    """After interrupted runs it loads all users, says so and leaves nothing behind."""
     with quickstart() as (process, folder):
         output, _ = process.communicate(timeout=TIMEOUT)
         assert process.returncode == 0, output
