@@ -1,17 +1,18 @@
-"""Who reads the pool: as which commands, and how many users came of it."""
+"""The programs that are compared: their commands, and how many users each of them read."""
 
 from __future__ import annotations
 
 import contextlib
 import itertools
 import json
-import shutil
 import subprocess
 import sys
 import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+
+from tap_cognito.settings import SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -27,18 +28,18 @@ ENVIRONMENT = {
     "AWS_PAGER": "",
     "PGTZ": "UTC",
 }
-"""Beside it nothing of the user's AWS and Postgres settings is left."""
+"""Replaces the AWS and Postgres settings of whoever runs the benchmark."""
 
 _SCRIPTS = Path(sysconfig.get_path("scripts"))
+_DEFAULT_RATE = SCHEMA["properties"]["max_requests_per_second"]["default"]
 
 
 @dataclass(frozen=True)
 class Task:
-    """One pool to read once, with a folder for it."""
+    """One pool to read once, with a folder for the files that this takes."""
 
     url: str
     pool_id: str
-    rate: int
     folder: Path
 
     @property
@@ -58,18 +59,36 @@ class Contender(NamedTuple):
 
     title: str
     commands: Callable[[Task], dict[str, list[str]]]
-    """By name; each one's output is the input of the next."""
+    """A pipeline: the commands by name, each reading the output of the one before."""
     count: Callable[[Task], int]
-    """How many users came of it, each counted once."""
+    """Counts the users that were read.
+
+    Raises:
+        ValueError: If a user was read more than once.
+    """
 
 
-def tap() -> Contender:
-    """tap-cognito into a file."""
-    return Contender("tap-cognito", _tap_commands, _count_records)
+def tap(rate: int | None = None) -> Contender:
+    """tap-cognito into a file.
+
+    Args:
+        rate: Requests a second; by default the tap's own.
+    """
+    shown = f"{rate or _DEFAULT_RATE}/s" + ("" if rate else " (default)")
+    return Contender(
+        f"tap at {shown}",
+        lambda task: {"tap-cognito": _tap_command(task, rate)},
+        _count_records,
+    )
 
 
-def tap_to_postgres(server: Postgres) -> Contender:
-    """tap-cognito into target-postgres, into a database of its own for each run."""
+def tap_to_postgres(server: Postgres, rate: int) -> Contender:
+    """tap-cognito into target-postgres, each run into a new database.
+
+    Args:
+        server: Where the databases are created.
+        rate: Requests a second.
+    """
     names = (f"benchmark_{number}" for number in itertools.count(1))
     databases: dict[Task, str] = {}
 
@@ -89,13 +108,15 @@ def tap_to_postgres(server: Postgres) -> Contender:
             "activate_version": False,
         }
         target = [str(_SCRIPTS / "target-postgres"), "--config", task.config("target", settings)]
-        return {**_tap_commands(task), "target-postgres": target}
+        return {"tap-cognito": _tap_command(task, rate), "target-postgres": target}
 
     def count(task: Task) -> int:
         with server.connect(databases[task]) as connection:
-            return _once(row[0] for row in connection.execute("select username from cognito.users"))
+            return _count_once(
+                row[0] for row in connection.execute("select username from cognito.users")
+            )
 
-    return Contender("tap-cognito to Postgres", commands, count)
+    return Contender(f"tap at {rate}/s to Postgres", commands, count)
 
 
 def serial() -> Contender:
@@ -109,61 +130,47 @@ def serial() -> Contender:
     )
 
 
-def aws() -> Contender | None:
-    """The AWS CLI into a file; `None` where it is neither installed nor can be had through uv."""
-    program = _aws_program()
-    if not program:
-        return None
-    request = ["cognito-idp", "list-users", "--output", "json"]
+def aws() -> Contender:
+    """The AWS CLI into a file."""
+    request = ["aws", "cognito-idp", "list-users", "--output", "json"]
     return Contender(
         "AWS CLI",
         lambda task: {
-            "AWS CLI": [
-                *(*program, *request),
-                *("--endpoint-url", task.url, "--user-pool-id", task.pool_id),
-            ]
+            "AWS CLI": [*request, "--endpoint-url", task.url, "--user-pool-id", task.pool_id]
         },
-        lambda task: _once(
+        lambda task: _count_once(
             user["Username"]
             for user in json.loads(task.output.read_text(encoding="utf-8"))["Users"]
         ),
     )
 
 
-def _aws_program() -> list[str] | None:
-    uvx = shutil.which("uvx", path=str(_SCRIPTS)) or shutil.which("uvx")
-    # The second one installs it, before anything is measured.
-    programs = [["aws"], *([[uvx, "--from", "awscli", "aws"]] if uvx else [])]
-    return next(filter(runs, programs), None)
-
-
-def runs(program: list[str]) -> bool:
-    """Whether a program is there and can tell its version."""
+def runs(program: str) -> bool:
+    """Tell whether a program is installed and works."""
     with contextlib.suppress(OSError):
-        done = subprocess.run([*program, "--version"], capture_output=True, check=False)
+        done = subprocess.run([program, "--version"], capture_output=True, check=False)
         return done.returncode == 0
     return False
 
 
-def _tap_commands(task: Task) -> dict[str, list[str]]:
-    settings = {
-        "user_pool_id": task.pool_id,
-        "endpoint_url": task.url,
-        "max_requests_per_second": task.rate,
-        **KEYS,
-    }
+def _tap_command(task: Task, rate: int | None) -> list[str]:
+    settings: dict[str, object] = {"user_pool_id": task.pool_id, "endpoint_url": task.url, **KEYS}
+    if rate:
+        settings["max_requests_per_second"] = rate
     config = task.config("tap", settings)
-    return {"tap-cognito": [sys.executable, "-m", "tap_cognito", "--config", config]}
+    return [sys.executable, "-m", "tap_cognito", "--config", config]
 
 
 def _count_records(task: Task) -> int:
     with task.output.open("rb") as lines:
         messages = map(json.loads, lines)
-        return _once(each["record"]["username"] for each in messages if each["type"] == "RECORD")
+        return _count_once(
+            message["record"]["username"] for message in messages if message["type"] == "RECORD"
+        )
 
 
-def _once(names: Iterable[str]) -> int:
+def _count_once(names: Iterable[str]) -> int:
     found = list(names)
     if len(set(found)) < len(found):
-        raise ValueError(f"{len(found) - len(set(found))} users came twice")
+        raise ValueError(f"{len(found) - len(set(found))} users were read twice")
     return len(found)

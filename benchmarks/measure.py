@@ -1,4 +1,4 @@
-"""One contender, one pool, one latency: what it took."""
+"""Measures how one program reads one pool."""
 
 from __future__ import annotations
 
@@ -24,78 +24,85 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True)
 class Emulation:
-    """What everybody reads.
+    """An emulated pool.
 
     Attributes:
-        users: How many users the pool has.
-        latency_ms: What is added to each answer.
+        users: The number of users.
+        latency_ms: Added to each response.
         quota: Requests a second; 0 for no limit.
-        rate: tap-cognito's `max_requests_per_second`.
     """
 
     users: int
     latency_ms: int
     quota: int
-    rate: int
 
     @property
-    def limit(self) -> float | None:
-        """Seconds in which nobody can be faster."""
-        return -(-self.users // PAGE_SIZE) / self.quota if self.quota else None
+    def limit(self) -> float:
+        """The fewest seconds that the quota allows; 0 without one."""
+        return -(-self.users // PAGE_SIZE) / self.quota if self.quota else 0
 
 
 @dataclass(frozen=True)
 class Run:
-    """What reading the pool once took.
+    """The cost of reading a pool once.
 
     Attributes:
-        contender: Who read it.
-        latency_ms: What was added to each answer.
-        seconds: From the first request to the last answer, as the emulator saw it.
-        ratio: Seconds divided by the limit that the quota sets.
-        requests: How many were made.
+        program: Its name.
+        users: How many users it read.
+        latency_ms: Added to each response.
+        limit_seconds: The fewest seconds that the quota allows; 0 without one.
+        seconds: From the first request to the last response, as the emulator saw them.
+        requests: How many there were.
         throttled: How many of them were refused.
         cpu: User and system seconds for 1,000 users, by process.
+        peak_mb: The largest resident size, by process.
     """
 
-    contender: str
+    program: str
+    users: int
     latency_ms: int
+    limit_seconds: float
     seconds: float
-    ratio: float | None
     requests: int
     throttled: int
     cpu: dict[str, float]
+    peak_mb: dict[str, float]
 
 
 class IncompleteError(Exception):
-    """A contender did not read what is in the pool; the message says how that shows."""
+    """A program failed, or did not read every user once."""
 
 
 def measure(contender: Contender, emulation: Emulation) -> Run:
-    """Let a contender read a pool of its own process.
+    """Let a program read a pool that another process serves.
+
+    Args:
+        contender: The program.
+        emulation: The pool.
 
     Raises:
         IncompleteError: If it failed, or did not read every user once.
     """
     with ExitStack() as stack:
         url, pool_id = _serve(stack, emulation)
-        task = Task(url, pool_id, emulation.rate, stopping.folder(stack))
-        cpu = _run(stack, contender.commands(task), task)
+        task = Task(url, pool_id, stopping.folder(stack))
+        usages = _run(stack, contender.commands(task), task)
         with urlopen(f"{url}/_stats") as answer:  # noqa: S310 - our own server
             stats = json.load(answer)
         users = contender.count(task)
     if users != emulation.users:
         raise IncompleteError(f"{contender.title} read {users} of {emulation.users} users")
     outcomes = stats["requests"]["ListUsers"]
-    limit = emulation.limit
     return Run(
         contender.title,
+        users,
         emulation.latency_ms,
+        emulation.limit,
         round(stats["seconds"], 3),
-        round(stats["seconds"] / limit, 4) if limit else None,
         sum(outcomes.values()),
         outcomes.get("throttled", 0),
-        {name: round(1000 * seconds / users, 4) for name, seconds in cpu.items()},
+        {name: round(1000 * usage["cpu"] / users, 4) for name, usage in usages.items()},
+        {name: round(usage["peak"] / 1e6, 1) for name, usage in usages.items()},
     )
 
 
@@ -110,27 +117,25 @@ def _serve(stack: ExitStack, emulation: Emulation) -> tuple[str, str]:
     return ready["url"], ready["pool_id"]
 
 
-def _run(stack: ExitStack, commands: dict[str, list[str]], task: Task) -> dict[str, float]:
-    """Run a pipe of commands to its end; return the CPU seconds of each."""
+def _run(
+    stack: ExitStack, commands: dict[str, list[str]], task: Task
+) -> dict[str, dict[str, float]]:
+    """Run a pipeline to its end; return what each command used."""
     log = stack.enter_context((task.folder / "log").open("w+", encoding="utf-8"))
     options: dict[str, Any] = {"cwd": ROOT, "env": {**os.environ, **ENVIRONMENT}, "stderr": log}
-    processes: dict[str, subprocess.Popen[bytes]] = {}
+    usages = {name: task.folder / f"usage-{number}" for number, name in enumerate(commands)}
+    processes: list[subprocess.Popen[bytes]] = []
     source = None
     for name, command in commands.items():
         is_last = name == list(commands)[-1]
         sink = stack.enter_context(task.output.open("wb")) if is_last else subprocess.PIPE
-        processes[name] = stopping.start(stack, command, stdin=source, stdout=sink, **options)
+        measured = [sys.executable, "-S", "-m", "benchmarks.usage", str(usages[name]), *command]
+        processes.append(stopping.start(stack, measured, stdin=source, stdout=sink, **options))
         if source:
             source.close()
-        source = processes[name].stdout
-    cpu = {name: _wait(process) for name, process in processes.items()}
-    if failed := [name for name, process in processes.items() if process.returncode]:
+        source = processes[-1].stdout
+    codes = {name: process.wait() for name, process in zip(commands, processes, strict=True)}
+    if failed := [name for name, code in codes.items() if code]:
         log.seek(0)
         raise IncompleteError(f"{' and '.join(failed)} failed: {log.read()[-2000:]}")
-    return cpu
-
-
-def _wait(process: subprocess.Popen[bytes]) -> float:
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return usage.ru_utime + usage.ru_stime
+    return {name: json.loads(path.read_text(encoding="utf-8")) for name, path in usages.items()}

@@ -1,4 +1,4 @@
-"""The benchmark, in little: what it compares, and that it notices who is incomplete."""
+"""A small benchmark: what it compares, and that it notices who is incomplete."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ import sys
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import numpy as np
 import pytest
+from matplotlib.text import Annotation
 
 from benchmarks import contenders, measure, plot
 from benchmarks.contenders import Contender
+from benchmarks.measure import Run
 from support import TIMEOUT
 
 ROOT = Path(__file__).parent.parent
@@ -19,7 +22,7 @@ ROOT = Path(__file__).parent.parent
 
 def test_all_contenders_read_the_same_pool(tmp_path: Path) -> None:
     """Each contender is in table, results and plot, with all of its requests."""
-    aws = ["aws"] if contenders.runs(["aws"]) else []
+    aws = ["aws"] if contenders.runs("aws") else []
     command = [
         *(sys.executable, "-m", "benchmarks", "--users", "130", "--latencies", "5"),
         *("--postgres", "--output", str(tmp_path), "--only", "tap", "boto3", *aws),
@@ -28,21 +31,35 @@ def test_all_contenders_read_the_same_pool(tmp_path: Path) -> None:
         command, cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.endswith("Every run returned every user once.\n")
+    assert done.stdout.endswith("Every run read every user once.\n")
     results = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
-    assert (results["users"], results["quota"], results["limit_seconds"]) == (130, 30, 0.1)
-    titles = ["tap-cognito", "tap-cognito to Postgres", "boto3 loop", *(["AWS CLI"] if aws else [])]
-    assert [run["contender"] for run in results["runs"]] == titles
+    titles = [
+        *("tap at 24/s (default)", "tap at 30/s", "tap at 30/s to Postgres", "boto3 loop"),
+        *(["AWS CLI"] if aws else []),
+    ]
+    assert results["quota"] == 30
+    assert [run["program"] for run in results["runs"]] == titles
     for run in results["runs"]:
-        assert run["latency_ms"] == 5
+        assert (run["users"], run["latency_ms"], run["limit_seconds"]) == (130, 5, 0.1)
+        assert run["seconds"] > 0
         assert run["requests"] >= 3
         assert run["throttled"] == 0
-        assert run["ratio"] == pytest.approx(run["seconds"] / 0.1, rel=0.02)
         assert all(seconds > 0 for seconds in run["cpu"].values())
-        assert f" {run['contender']} " in done.stdout
+        assert all(10 < size < 1_000 for size in run["peak_mb"].values())
+        assert f" {run['program']} " in done.stdout
     picture = ET.fromstring((tmp_path / "results.svg").read_text(encoding="utf-8"))  # noqa: S314
-    texts = [element.text for element in picture.iter() if element.tag.endswith("}text")]
-    assert {*titles, "limit", "seconds", "latency of a request, ms"} <= set(texts)
+    texts = " ".join(element.text or "" for element in picture.iter())
+    assert all(title in texts for title in titles)
+    assert "emulated" in texts
+
+
+def test_the_memory_of_the_benchmark_is_not_that_of_a_program(tmp_path: Path) -> None:
+    """A small program's peak stays small, however large the process is that measures it."""
+    ballast = b"x" * 150_000_000
+    measured = tmp_path / "usage"
+    command = [sys.executable, "-S", "-m", "benchmarks.usage", str(measured)]
+    subprocess.run([*command, sys.executable, "-S", "-c", ""], cwd=ROOT, check=True)
+    assert 1_000_000 < json.loads(measured.read_text())["peak"] < len(ballast) / 2
 
 
 @pytest.mark.parametrize(
@@ -53,7 +70,7 @@ def test_all_contenders_read_the_same_pool(tmp_path: Path) -> None:
     ],
 )
 def test_a_contender_that_is_incomplete_is_no_result(script: str, message: str) -> None:
-    """Who fails or loses users is an error of the run, however fast it was."""
+    """A program that fails or loses users makes the run fail, however fast it was."""
     broken = Contender(
         "Broken",
         lambda _: {
@@ -63,20 +80,58 @@ def test_a_contender_that_is_incomplete_is_no_result(script: str, message: str) 
         lambda task: int(task.output.read_text()),
     )
     with pytest.raises(measure.IncompleteError, match=message):
-        measure.measure(broken, measure.Emulation(10, 0, 30, 30))
+        measure.measure(broken, measure.Emulation(10, 0, 30))
 
 
-def test_the_plot_shows_each_point_where_it_is() -> None:
-    """Higher is slower, further right is more latency, and the limit is below everybody."""
-    series = {"one": [(60.0, 10.0), (250.0, 20.0)], "two <&>": [(60.0, 40.0), (250.0, 80.0)]}
-    picture = ET.fromstring(plot.svg("title", series, limit=8.0))  # noqa: S314 - our own
-    namespace = "{http://www.w3.org/2000/svg}"
-    circles = [
-        (float(each.attrib["cx"]), float(each.attrib["cy"]))
-        for each in picture.iter(f"{namespace}circle")
+def run(program: str, latency_ms: int, seconds: float) -> Run:
+    """A run that is only drawn."""
+    return Run(program, 1_800, latency_ms, 1.0, seconds, 30, 0, {}, {})
+
+
+def test_the_plot_shows_each_run_where_it_is() -> None:
+    """A line goes through the seconds of its program's runs, and the limit is where it is."""
+    runs = [
+        run("fast", 250, 2.0),
+        run("fast", 60, 1.0),
+        run("slow", 60, 4.0),
+        run("slow", 250, 8.0),
     ]
-    (one_60, one_250, two_60, two_250) = circles
-    assert one_60[0] == two_60[0] < one_250[0] == two_250[0]
-    assert one_60[1] > one_250[1] > two_60[1] > two_250[1]
-    rules = [each for each in picture.iter(f"{namespace}line") if each.attrib["class"] == "limit"]
-    assert float(rules[0].attrib["y1"]) == float(rules[0].attrib["y2"]) > one_60[1]
+    (axes,) = plot.draw(30, runs).axes
+    fast, slow, limit = axes.lines
+    assert np.array_equal(fast.get_xydata(), [[60, 1], [250, 2]])
+    assert np.array_equal(slow.get_xydata(), [[60, 4], [250, 8]])
+    assert np.array_equal(limit.get_ydata(), [1, 1])
+    assert axes.get_ylim()[0] == 0
+    assert "1,800 users of an emulated pool" in axes.get_title()
+
+
+def test_lines_are_labelled_at_their_ends() -> None:
+    """Each line has its label where it ends, in its colour, and no two labels overlap."""
+    runs = [run(name, 60, seconds) for name, seconds in (("a", 1.0), ("b", 1.2), ("c", 9.0))]
+    (axes,) = plot.draw(30, runs).axes
+    labels = {text.get_text(): text for text in axes.texts if isinstance(text, Annotation)}
+    for line, name in zip(axes.lines, "abc", strict=False):
+        assert labels[name].get_color() == line.get_color()
+    heights = [labels[name].xy[1] for name in "abc"]
+    assert heights[0] == 1.0
+    assert heights[1] - heights[0] == pytest.approx(0.05 * 9.0)
+    assert heights[2] == 9.0
+
+
+def test_lines_that_coincide_are_one() -> None:
+    """Programs that take the same time at every latency share a line; others do not."""
+    runs = [
+        *(run("tap", 60, 1.0), run("tap", 250, 1.02)),
+        *(run("tap to Postgres", 60, 1.01), run("tap to Postgres", 250, 1.0)),
+        *(run("loop", 60, 1.0), run("loop", 250, 8.0)),
+    ]
+    (axes,) = plot.draw(30, runs).axes
+    assert {text.get_text() for text in axes.texts[:2]} == {"tap, tap to Postgres", "loop"}
+
+
+def test_the_same_runs_make_the_same_file(tmp_path: Path) -> None:
+    """The file holds neither a date nor anything random."""
+    runs = [run("tap", 60, 1.0), run("tap", 250, 1.02)]
+    for name in ("one.svg", "two.svg"):
+        plot.save(tmp_path / name, 30, runs)
+    assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
