@@ -29,6 +29,7 @@ MODULES = {
     "test": "pytest",
     "docs": "docs.generate",
     "benchmark": "benchmarks",
+    "verify": "verify",
 }
 CHECKS = [
     ["ruff", "check"],
@@ -49,9 +50,10 @@ def main() -> None:
     commands.add_parser("check", help="run the linter, the formatter and the type checker")
     commands.add_parser("docs", help="generate the parts of the documents that repeat the code")
     commands.add_parser("benchmark", add_help=False, help="compare the tap's speed with others'")
+    commands.add_parser("verify", add_help=False, help="compare the tap with a plain loop")
     commands.add_parser("lock", help="renew requirements/dev.txt from pyproject.toml")
     options, rest = parser.parse_known_args()
-    if rest and options.command not in {"test", "benchmark"}:
+    if rest and options.command not in {"test", "benchmark", "verify"}:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     if not (3, 10) <= sys.version_info < (3, 15):
         fail(f"this is Python {sys.version.split()[0]}, run it with one from 3.10 to 3.14")
