@@ -19,7 +19,7 @@ from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parent
 LOCK = ROOT / "requirements" / "dev.txt"
-BUILD_LOCK = ROOT / "requirements" / "build.txt"
+BUILD_LOCK, LOWEST_LOCK = LOCK.with_name("build.txt"), LOCK.with_name("lowest.txt")
 TOOLS = ROOT / ".tools"
 VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
@@ -36,6 +36,7 @@ CHECKS = [
     ["ruff", "format", "--check"],
     ["mypy"],
     ["lint-imports", "--no-cache", "--no-logo"],
+    ["zizmor", "--offline", "--quiet", "--strict-collection", "."],
 ]
 
 
@@ -87,16 +88,21 @@ def install() -> None:
 
 
 def lock() -> None:
-    """Pin the newest versions that pyproject.toml allows, for every Python and system."""
+    """Pin versions that pyproject.toml allows, for every Python and system.
+
+    Of everything the newest; of these again what builds the package; the oldest of what it needs.
+    """
     say(f"Renewing {LOCK.parent.relative_to(ROOT)}/")
     compile_ = (
         *("pip", "compile", "--quiet", "--upgrade", "--universal", "--python-version", "3.10"),
         *("--generate-hashes", "--no-annotate", "--custom-compile-command", "python3 dev.py lock"),
     )
-    everything = ("--group", "dev", "--extra", "vault", "pyproject.toml")
-    run_uv(*compile_, *everything, "--output-file", str(LOCK))
-    build = ("--group", "build", "--constraint", str(LOCK))
-    run_uv(*compile_, *build, "--output-file", str(BUILD_LOCK))
+    for path, *arguments in (
+        (LOCK, "--group", "dev", "--extra", "vault", "pyproject.toml"),
+        (BUILD_LOCK, "--group", "build", "--constraint", str(LOCK)),
+        (LOWEST_LOCK, "--resolution", "lowest-direct", "pyproject.toml"),
+    ):
+        run_uv(*compile_, *arguments, "--output-file", str(path))
 
 
 def run_uv(*arguments: str) -> None:

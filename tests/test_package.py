@@ -1,4 +1,4 @@
-"""The package as it is published: what is in it, that it is always the same, that it runs alone."""
+"""The package as it is published: its content, its reproducible build, that it runs alone."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Built(NamedTuple):
 
 
 def build(folder: Path, *arguments: str, env: Mapping[str, str] | None = None) -> None:
-    """Build into a folder, with the build tools of the lock."""
+    """Build into a folder with the build tools of the lock."""
     command = ["build", "--quiet", "--no-build-isolation", "--python", sys.executable]
     subprocess.run(
         [*UV, *command, "--out-dir", str(folder), *arguments, str(ROOT)],
@@ -50,7 +50,7 @@ def build(folder: Path, *arguments: str, env: Mapping[str, str] | None = None) -
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
-    """What CI has built, by the environment variable PACKAGE_DIST; else a build of our own."""
+    """The files in the folder that PACKAGE_DIST names, as in CI, or a new build."""
     folder = ROOT / os.environ.get("PACKAGE_DIST", "dist")
     if "PACKAGE_DIST" not in os.environ:
         folder = tmp_path_factory.mktemp("dist")
@@ -62,7 +62,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
 
 @pytest.fixture(scope="module")
 def scripts(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The programs of an empty environment into which the wheel was installed."""
+    """The folder of programs of a new environment with nothing but the wheel."""
     environment = tmp_path_factory.mktemp("alone") / "environment"
     to = ["--quiet", "--python"]
     for step in (
@@ -74,7 +74,7 @@ def scripts(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(scripts: Path, *arguments: str | Path) -> str:
-    """Run the installed tap from a folder that has nothing to do with the source tree."""
+    """Run the installed tap from a folder outside the source tree."""
     process = subprocess.run(
         [scripts / "tap-cognito", *arguments],
         cwd=scripts,
@@ -89,16 +89,16 @@ def run(scripts: Path, *arguments: str | Path) -> str:
     return process.stdout
 
 
-# What is in it
+# Content
 
 
 def test_the_wheel_holds_the_package_and_nothing_else(built: Built) -> None:
-    """Modules, the type marker, the metadata and the licence; at the places where they belong."""
+    """It has the modules, the type marker, the metadata and the licence, each in its place."""
     with zipfile.ZipFile(built.wheel) as wheel:
         names = set(wheel.namelist())
     version = built.wheel.name.split("-")[1]
     information = f"tap_cognito-{version}.dist-info"
-    modules = {name for name in names if re.fullmatch(r"tap_cognito/\w+\.py", name)}
+    modules = {name for name in names if re.fullmatch(r"tap_cognito/[\w/]+\.py", name)}
     assert names - modules == {
         "tap_cognito/py.typed",
         f"{information}/METADATA",
@@ -108,14 +108,14 @@ def test_the_wheel_holds_the_package_and_nothing_else(built: Built) -> None:
         f"{information}/licenses/LICENSE",
     }
     if SOURCE.is_dir():
-        assert modules == {f"tap_cognito/{path.name}" for path in SOURCE.glob("*.py")}
+        assert modules == {path.relative_to(ROOT).as_posix() for path in SOURCE.rglob("*.py")}
 
 
 def test_the_sdist_holds_what_the_wheel_is_made_of(built: Built) -> None:
-    """The package, what pyproject.toml names, and nothing of tests, tools or the machine."""
+    """It has the package and what pyproject.toml names, nothing of tests, tools or the machine."""
     with tarfile.open(built.sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-        owners = {(one.uid, one.gid, one.uname, one.gname) for one in archive.getmembers()}
+        owners = {(file.uid, file.gid, file.uname, file.gname) for file in archive.getmembers()}
     with zipfile.ZipFile(built.wheel) as wheel:
         package = {name for name in wheel.namelist() if name.startswith("tap_cognito/")}
     assert names - package == {
@@ -130,8 +130,8 @@ def test_the_sdist_holds_what_the_wheel_is_made_of(built: Built) -> None:
     assert owners == {(0, 0, "", "")}
 
 
-def test_the_metadata_say_what_a_user_must_know(built: Built) -> None:
-    """Licence, Pythons, the extra and the command are there; no development dependency is."""
+def test_the_metadata_describe_the_package(built: Built) -> None:
+    """They name licence, Python versions, extra and command, and no development dependency."""
     with zipfile.ZipFile(built.wheel) as wheel:
         (metadata,) = [name for name in wheel.namelist() if name.endswith("/METADATA")]
         (entry_points,) = [name for name in wheel.namelist() if name.endswith("/entry_points.txt")]
@@ -148,12 +148,12 @@ def test_the_metadata_say_what_a_user_must_know(built: Built) -> None:
     assert description.startswith("# tap-cognito")
 
 
-# That it is always the same
+# Reproducible build
 
 
 @needs_source
 def test_a_build_gives_the_same_bytes_again(built: Built, tmp_path: Path) -> None:
-    """Built again elsewhere, in another time zone, and not from the sdist, both are the same."""
+    """Both files are the same when built elsewhere, in another time zone, not from the sdist."""
     again = {
         "LC_ALL": "C",
         "PYTHONHASHSEED": "7",
@@ -166,11 +166,11 @@ def test_a_build_gives_the_same_bytes_again(built: Built, tmp_path: Path) -> Non
         assert (tmp_path / "dist" / path.name).read_bytes() == path.read_bytes()
 
 
-# That it runs alone
+# On its own
 
 
 def test_it_is_installed_without_what_only_developers_need(scripts: Path) -> None:
-    """The environment has the runtime's packages; neither the target nor a test tool."""
+    """The environment has the runtime's packages, but neither the target nor a test tool."""
     python = scripts / ("python.exe" if os.name == "nt" else "python")
     listed = subprocess.run(
         [*UV, "pip", "list", "--format", "json", "--python", python],
@@ -184,8 +184,8 @@ def test_it_is_installed_without_what_only_developers_need(scripts: Path) -> Non
     assert not names & {"hatchling", "mypy", "pytest", "ruff"}
 
 
-def test_it_tells_about_itself(scripts: Path, built: Built) -> None:
-    """`tap-cognito --about` gives the name, the version of the wheel and the settings."""
+def test_it_describes_itself(scripts: Path, built: Built) -> None:
+    """`tap-cognito --about` prints the name, the wheel's version and the settings."""
     about = json.loads(run(scripts, "--about", "--format=json"))
     assert about["name"] == "tap-cognito"
     assert about["version"] == built.wheel.name.split("-")[1]
@@ -193,7 +193,7 @@ def test_it_tells_about_itself(scripts: Path, built: Built) -> None:
 
 
 def test_it_reads_a_pool(scripts: Path, tmp_path: Path) -> None:
-    """It discovers its streams, and with that catalog reads every user of a pool."""
+    """It discovers its streams and reads every user of a pool with that catalog."""
     config, catalog = tmp_path / "config.json", tmp_path / "catalog.json"
     with Emulator(Pool(150)) as emulator:
         config.write_text(json.dumps(emulator_config(emulator)))

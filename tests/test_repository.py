@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sysconfig
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,7 +49,7 @@ def operations() -> set[str]:
     """The operations of Cognito that the code names."""
     known = botocore.session.Session().get_service_model("cognito-idp").operation_names
     names = set()
-    for path in PACKAGE.glob("*.py"):
+    for path in PACKAGE.rglob("*.py"):
         names.update(re.findall(r'"([A-Z]\w+)"', path.read_text(encoding="utf-8")))
     return names & set(known)
 
@@ -130,16 +133,16 @@ def test_yaml_can_be_read(path: Path) -> None:
 
 @each_workflow
 def test_actions_are_pinned_by_digest(path: Path) -> None:
-    """Each action is pinned by a commit, with its version as a comment; or it is of this folder."""
+    """Each action is pinned by a commit, with its version in a comment, or is the repository's."""
     text = path.read_text(encoding="utf-8")
     used = re.findall(r"(?m)^\s*(?:- )?uses: (.+)$", text)
     assert len(used) == text.count("uses:")
-    for one in used:
-        assert PINNED.fullmatch(one) or (ROOT / one).is_file(), one
+    for action in used:
+        assert PINNED.fullmatch(action) or (ROOT / action.removeprefix("$/")).is_file(), action
 
 
 def test_a_version_has_one_digest() -> None:
-    """The same action stands everywhere with the same commit and the same version."""
+    """An action has the same commit and version wherever it is used."""
     pins: dict[str, set[str]] = {}
     for path in WORKFLOWS:
         for name, pin in re.findall(r"uses: (\S+)@(.+)", path.read_text(encoding="utf-8")):
@@ -150,7 +153,7 @@ def test_a_version_has_one_digest() -> None:
 
 @each_workflow
 def test_workflows_have_no_permission_but_what_a_job_asks_for(path: Path) -> None:
-    """Nothing is granted at the top, every job says its permissions, and no secret is used."""
+    """Nothing is granted at the top, every job names its permissions, and no secret is used."""
     workflow = load(path)
     assert workflow["permissions"] == {}
     for job in workflow["jobs"].values():
@@ -160,13 +163,26 @@ def test_workflows_have_no_permission_but_what_a_job_asks_for(path: Path) -> Non
 
 
 def test_the_gate_waits_for_every_job() -> None:
-    """The job that says all is green needs all others."""
+    """The last job needs all others, and succeeds only if they did; nightly ones may be skipped."""
     jobs = load(ROOT / ".github" / "workflows" / "test.yml")["jobs"]
-    assert set(jobs["all-green"]["needs"]) == set(jobs) - {"all-green"}
+    gate = jobs["all-green"]
+    assert set(gate["needs"]) == set(jobs) - {"all-green"}
+    (step,) = gate["steps"]
+    results = re.sub(r"\$\{\{ needs\.([\w-]+)\.result \}\}", r"{\1}", step["env"]["RESULTS"])
+    nightly = {name for name, job in jobs.items() if name != "all-green" and "if" in job}
+    assert nightly == {"slow", "prerelease"}
+    for name in gate["needs"]:
+        for result in ("success", "skipped", "failure", "cancelled"):
+            values = {**dict.fromkeys(gate["needs"], "success"), name: result}
+            shell = ["bash", "-ec", step["run"]]
+            env = {**os.environ, "RESULTS": results.format_map(values)}
+            code = subprocess.run(shell, env=env, stdout=subprocess.DEVNULL, check=False).returncode
+            passes = result == "success" or (result == "skipped" and name in nightly)
+            assert (code == 0) == passes, (name, result)
 
 
 def test_the_wheel_is_tested_on_every_python_it_is_for() -> None:
-    """The matrix has the versions of the classifiers."""
+    """The matrix has the Python versions of the classifiers."""
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     classifiers = re.findall(r'"Programming Language :: Python :: (3\.\d+)"', text)
     jobs = load(ROOT / ".github" / "workflows" / "test.yml")["jobs"]
@@ -175,18 +191,69 @@ def test_the_wheel_is_tested_on_every_python_it_is_for() -> None:
 
 @each_workflow
 def test_workflows_name_tests_that_exist(path: Path) -> None:
-    """A file that a workflow runs, or leaves out, is there."""
+    """Each test file that a workflow runs or ignores exists."""
     for name in re.findall(r"tests/\w+\.py", path.read_text(encoding="utf-8")):
         assert (ROOT / name).is_file(), name
 
 
-def test_hooks_are_pinned_by_digest() -> None:
-    """Each hook of another repository is pinned by a commit, with its version as a comment."""
-    text = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
-    revisions = re.findall(r"(?m)^\s+rev: (.+)$", text)
-    assert len(revisions) == text.count("repo: https://")
-    for revision in revisions:
-        assert re.fullmatch(r"[0-9a-f]{40}  # frozen: v?\d+(\.\d+)*", revision)
+def test_hooks_come_from_the_lock() -> None:
+    """Each hook runs a program that the lock installs, so that nothing else is installed for it."""
+    (repository,) = load(ROOT / ".pre-commit-config.yaml")["repos"]
+    assert repository["repo"] == "local"
+    for hook in repository["hooks"]:
+        program = hook["entry"].partition(" ")[0]
+        known = Path(sysconfig.get_path("scripts")) / Path(program).name
+        assert hook["language"] == "system"
+        assert hook["entry"] == "python3 dev.py check" or known.is_file(), program
+        assert known.name == program.removeprefix(".venv/bin/")
+
+
+# Locks
+
+
+def pins(name: str) -> dict[str, tuple[str, ...]]:
+    """What a lock pins: for each name with its version, the hashes."""
+    text = (ROOT / "requirements" / name).read_text(encoding="utf-8").replace("\\\n", "")
+    return {
+        line.split()[0]: tuple(re.findall(r"--hash=sha256:([0-9a-f]{64})", line))
+        for line in text.splitlines()
+        if line and not line.startswith("#")
+    }
+
+
+@pytest.mark.parametrize("name", ["build.txt", "dev.txt", "lowest.txt"])
+def test_everything_locked_has_hashes(name: str) -> None:
+    """Each line of a lock pins a version and its hashes."""
+    locked = pins(name)
+    assert locked
+    assert all("==" in pin and hashes for pin, hashes in locked.items())
+
+
+def test_the_package_is_built_by_what_it_is_tested_with() -> None:
+    """The build lock is a small part of the development lock, and has the build requirements."""
+    build, dev = pins("build.txt"), pins("dev.txt")
+    assert build.items() <= dev.items()
+    assert len(build) < 20
+    assert {"hatchling", "hatch-vcs", "uv"} <= {pin.partition("==")[0] for pin in build}
+
+
+def test_the_lowest_versions_are_tested() -> None:
+    """The lock of the job `lowest` has exactly the lower bounds of the package's dependencies."""
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    (declared,) = re.findall(r"(?ms)^dependencies = \[$(.*?)^\]$", text)
+    bounds = re.findall(r'(?m)^  "([\w-]+)(?:\[.*\])?>=([\d.]+)', declared)
+    locked = dict(pin.split("==") for pin in pins("lowest.txt"))
+    assert {name for name, _ in bounds} == {"boto3", "msgspec", "singer-sdk"}
+    for name, bound in bounds:
+        assert re.fullmatch(rf"{re.escape(bound)}(\.0)*", locked[name]), name
+
+
+@each_workflow
+def test_workflows_install_with_hashes(path: Path) -> None:
+    """Only the wheel that was just built, and the pre-release, are installed without hashes."""
+    for line in path.read_text(encoding="utf-8").replace("\\\n", "").splitlines():
+        if "pip install" in line and "singer-sdk[msgspec]>=0.55.0a1" not in line:
+            assert "--require-hashes" in line or line.endswith("--no-deps dist/*.whl"), line
 
 
 # The example
