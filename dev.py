@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
 from pathlib import Path
@@ -63,6 +64,8 @@ def main() -> None:
     if os.name != "nt" and not (home and os.access(home, os.W_OK)):
         os.environ.setdefault("UV_CACHE_DIR", str(TOOLS / "cache"))
         os.environ.setdefault("PIP_NO_CACHE_DIR", "1")
+    if has_system_certificates():
+        os.environ.setdefault("UV_SYSTEM_CERTS", "true")  # a TLS proxy's is among these
     if options.command == "lock":
         lock()
         return
@@ -135,7 +138,10 @@ def run(command: list[str]) -> None:
     }
     code = subprocess.run(command, env=environment, check=False).returncode
     if code:
-        fail(f"this failed, see above (is the package index reachable?): {' '.join(command[2:4])}")
+        fail(
+            f"`{' '.join(command[2:4])}` failed, see above. Is the package index reachable? Behind "
+            "a TLS proxy, set SSL_CERT_FILE and PIP_CERT to a file with its certificate"
+        )
 
 
 def become(command: list[str]) -> NoReturn:
@@ -150,6 +156,14 @@ def base_python() -> str:
     inside = Path(sys.prefix).resolve() == VENV
     base: str = sys._base_executable if inside else sys.executable  # type: ignore[attr-defined] # noqa: SLF001
     return base
+
+
+def has_system_certificates() -> bool:
+    """Whether the system has certificates: without any, uv must use its own."""
+    if sys.platform != "linux":
+        return True
+    paths = ssl.get_default_verify_paths()
+    return bool(paths.cafile or (paths.capath and any(Path(paths.capath).iterdir())))
 
 
 def fingerprint(*files: Path) -> str:
