@@ -79,14 +79,18 @@ def _settings_table(whose: str) -> str:
         kind, description = _kind(setting), setting["description"]
         if setting.get("secret"):
             kind += ", secret"
-        default = "**required**" if name in SCHEMA["required"] else ""
+        default = ""
         if setting.get("default") is not None:
             default = f"`{json.dumps(setting['default'])}`"
         for title, values in (("One of", "enum"), ("For example", "examples")):
             if values in setting:
-                description += f" {title}: {', '.join(f'`{value}`' for value in setting[values])}."
+                description += f" {title}: {', '.join(f'`{_text(value)}`' for value in setting[values])}."
         rows.append((f"`{name}`", kind, default, description))
     return _table(rows)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _kind(setting: dict[str, Any]) -> str:
@@ -96,7 +100,9 @@ def _kind(setting: dict[str, Any]) -> str:
     if setting.get("format") == "date-time":
         return "date_iso8601"
     types = setting["type"]
-    return str(types if isinstance(types, str) else types[0])
+    kind = str(types if isinstance(types, str) else types[0])
+    # Meltano can't pass on a decimal that comes from the environment.
+    return "integer" if kind == "number" else kind
 
 
 def _columns_table(stream: str) -> str:
@@ -129,7 +135,7 @@ def _definitions() -> str:
             "sensitive": secret,
             "label": setting["title"],
             "description": setting["description"],
-            "placeholder": examples[0] if examples and not secret else None,
+            "placeholder": _text(examples[0]) if examples and not secret else None,
             "value": setting.get("default"),
             "options": options or None,
         }

@@ -11,6 +11,7 @@ import threading
 import traceback
 from typing import TYPE_CHECKING
 
+from tap_cognito import logs
 from tap_cognito.errors import TapCognitoError
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def main() -> None:
     Every failure is one line on stderr and an exit status that is not 0; a traceback is shown
     at log level DEBUG only.
     """
+    logs.install()
     for one in (signal.SIGINT, signal.SIGTERM):
         signal.signal(one, _terminate)
     status = 1
@@ -84,6 +86,7 @@ def _command() -> int:
         buffer_stdout()
         # Not click's `main`: it takes a closed pipe for a reason to end without a word.
         command = TapCognito.cli
+        logs.quiet_libraries()
         status = 0
         try:
             with command.make_context(TapCognito.name, sys.argv[1:]) as context:

@@ -1,117 +1,213 @@
-"""From settings to a boto3 session: whose identity the requests carry."""
+"""From settings to a boto3 session: whose identity the requests carry.
+
+Every failure to get credentials, the refreshes of a long run included, becomes a
+`CredentialsError` here. It quotes nothing that a program or AWS printed.
+"""
 
 from __future__ import annotations
 
-import logging
-from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import botocore.session
-from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
-from botocore.exceptions import NoCredentialsError
+from botocore.credentials import (
+    AssumeRoleCredentialFetcher,
+    Credentials,
+    DeferredRefreshableCredentials,
+)
+from botocore.exceptions import (
+    ClientError,
+    ConfigParseError,
+    ConnectionError,  # noqa: A004 - botocore's name
+    HTTPClientError,
+    PartialCredentialsError,
+    ProfileNotFound,
+)
 
-from tap_cognito.errors import TapCognitoError
-from tap_cognito.refusals import FAILURES, explain_credentials
-from tap_cognito.secret_references import Sources, resolve
-from tap_cognito.settings import region
+from tap_cognito import logs, urls
+from tap_cognito.aws_errors import Kind, classify, error_code
+from tap_cognito.errors import CredentialsError, TapCognitoError
+from tap_cognito.settings import pools, region
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_KEYS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
-_LIBRARIES = ("boto3", "botocore", "psycopg", "urllib3")
+    from botocore.credentials import ReadOnlyCredentials
+
+_NOT_FOUND = (
+    "no AWS credentials were found: set `aws_access_key_id` and `aws_secret_access_key`, or run "
+    "where boto3's default chain finds some (environment, profile, role)"
+)
+_PROFILE_NOT_FOUND = (
+    "`aws_profile` or AWS_PROFILE names a profile that is not in the shared AWS config: "
+    "`aws configure list-profiles` shows what is"
+)
+_EXPIRED = (
+    "the credentials that AWS handed out have expired already: check the clock of this machine"
+)
+_TRUST = (
+    "the role's trust policy must allow the identity that assumes it, with the external id that it "
+    "asks for, and that identity needs sts:AssumeRole on the role: check `aws_assume_role_arn` and "
+    "`aws_assume_role_external_id`, or the role of the profile or environment"
+)
+_REFUSED = {
+    Kind.UNKNOWN_KEY: "AWS does not know the access key: check `aws_access_key_id`; temporary keys "
+    "need their `aws_session_token` too",
+    Kind.INVALID_SIGNATURE: "AWS does not accept the signature: check `aws_secret_access_key`, "
+    "then this machine's clock",
+    Kind.CLOCK_SKEW: "set the clock of this machine",
+    Kind.EXPIRED: "the credentials that ask for it have expired: get new ones and run again",
+    Kind.THROTTLED: "AWS throttles it: run again later",
+    Kind.TRANSIENT: "AWS or the network failed: run again later",
+}
+"""What to do when AWS refuses to hand out credentials; otherwise, `_TRUST`."""
+
+_SOURCES = {
+    "custom-process": "the `credential_process` of the AWS profile: run it by hand, it must print "
+    "valid JSON and exit with 0",
+    "sso": "AWS SSO: run `aws sso login` for the profile",
+    "login": "the AWS login: run `aws login` for the profile",
+    "assume-role": "the role of `aws_assume_role_arn` or of the AWS profile: check its settings, "
+    "and that no MFA code is asked for",
+    "assume-role-with-web-identity": "the web identity: check AWS_WEB_IDENTITY_TOKEN_FILE and "
+    "AWS_ROLE_ARN, or the profile's settings of these names",
+    "container-role": "the container: check AWS_CONTAINER_CREDENTIALS_FULL_URI or _RELATIVE_URI, "
+    "and AWS_CONTAINER_AUTHORIZATION_TOKEN or _TOKEN_FILE",
+    "iam-role": "the instance: check its role and the AWS_METADATA_SERVICE_* variables",
+    "env": "the environment: check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+}
+"""Where credentials come from, by the names of botocore's providers, and what to check there."""
+
+_OTHER_SOURCE = "the AWS_* variables, or the shared AWS config and credentials files: check them"
 
 
-def session(config: Mapping[str, Any]) -> boto3.Session:
-    """Make the session that all requests to Cognito are signed with.
+def create_session(config: Mapping[str, Any]) -> boto3.Session:
+    """Make the session that requests are signed with.
 
     Args:
-        config: The tap's settings, already checked.
+        config: The tap's settings, validated and with all references resolved.
 
     Returns:
-        A boto3 session in the pool's region, with the identity that the settings mean: keys, a
-        profile or boto3's default chain, and a role on top of it, which is assumed again
-        whenever its credentials are about to expire.
+        A boto3 session in the region of the first pool, with the identity that the settings mean:
+        keys, a profile or boto3's default chain, and a role on top of it. Temporary credentials
+        are renewed before they expire. Its clients raise a `CredentialsError` when that fails,
+        and a `TapCognitoError` instead of sending anything over HTTP to another host, unless
+        `allow_http` is set.
 
     Raises:
-        TapCognitoError: If a reference cannot be resolved, there is no such profile, the role
-            cannot be assumed, or the region cannot be told.
+        CredentialsError: If there are no credentials, or AWS refuses them.
+        TapCognitoError: If the region cannot be told.
     """
-    _hide_secrets_from_logs()
-    try:
-        sources = _sources(config)
-        made = sources.session(**_keys(config, sources))
-    except FAILURES as error:
-        raise explain_credentials(error) from None
-    if not made.region_name:
+    logs.quiet_libraries()
+    core = botocore.session.Session(profile=config.get("aws_profile"))
+    if not config.get("allow_http"):
+        core.register("request-created", _refuse_http)
+    credentials = _load(core, config)
+    core.register_component("credential_provider", _provider(credentials))
+    region_name = region(config) or core.get_config_variable("region")
+    if not region_name:
         raise TapCognitoError(
-            f"the region cannot be told from `user_pool_id` {config['user_pool_id']}: "
+            f"the region cannot be told from the pool id {pools(config)[0]}: "
             "set `region`, such as us-east-1"
         )
+    session = boto3.Session(botocore_session=core, region_name=region_name)
     if config.get("aws_assume_role_arn"):
-        made = _in_role(made, config, sources)
-    return made
+        credentials = _assume_role(session, credentials, config)
+        core.register_component("credential_provider", _provider(credentials))
+    credentials.get_frozen_credentials()
+    return session
 
 
-def _sources(config: Mapping[str, Any]) -> Sources:
-    """What the references of the settings are looked up in."""
-    lookup = partial(
-        boto3.Session, profile_name=config.get("aws_profile"), region_name=region(config)
-    )
-    vault_url = config.get("vault_url")
-    return Sources(lookup, vault_url and resolve("vault_url", vault_url, Sources(lookup)))
+class _GuardedCredentials(Credentials):
+    """Credentials that raise a `CredentialsError` whatever is wrong with them."""
+
+    def __init__(self, source: Credentials) -> None:
+        self._source = source
+        self.method = source.method
+
+    def get_frozen_credentials(self) -> ReadOnlyCredentials:
+        try:
+            frozen = self._source.get_frozen_credentials()
+        except Exception as error:  # noqa: BLE001 - botocore lets through what its sources raise
+            raise _explain(error, self.method) from None
+        logs.hide(frozen.access_key, frozen.secret_key, frozen.token)
+        return frozen
+
+    def get_deferred_property(self, property_name: str) -> Any:
+        return lambda: getattr(self.get_frozen_credentials(), property_name, None)
 
 
-def _keys(config: Mapping[str, Any], sources: Sources) -> dict[str, str]:
-    """The key pair and session token, references resolved; empty if none is set."""
-    keys = {name: resolve(name, config[name], sources) for name in _KEYS if config.get(name)}
-    if config.get("api_key_id"):
-        reference = f"supabase-vault://{config['api_key_id']}"
-        keys["aws_secret_access_key"] = resolve("api_key_id", reference, sources)
-    return keys
-
-
-def _in_role(source: boto3.Session, config: Mapping[str, Any], sources: Sources) -> boto3.Session:
-    """The session of a role that the given session assumes."""
-    arguments = {"RoleSessionName": config["aws_assume_role_session_name"]}
-    external_id = config.get("aws_assume_role_external_id")
-    if external_id:
-        arguments["ExternalId"] = resolve(
-            "aws_assume_role_external_id", external_id, sources._replace(session=lambda: source)
-        )
+def _load(core: botocore.session.Session, config: Mapping[str, Any]) -> Credentials:
+    """The credentials before any role is assumed."""
+    source = ""
     try:
-        credentials = source.get_credentials()
-        if credentials is None:
-            raise NoCredentialsError
-        fetcher = AssumeRoleCredentialFetcher(
-            source.client,
-            credentials,
-            config["aws_assume_role_arn"],
-            extra_args=arguments,
+        core.get_scoped_config()  # a broken shared file would fail each client
+        if config.get("aws_access_key_id"):
+            return Credentials(
+                config["aws_access_key_id"],
+                config["aws_secret_access_key"],
+                config.get("aws_session_token"),
+            )
+        # As the resolver does it, but for the name of the source that failed.
+        for provider in core.get_component("credential_provider").providers:
+            source = provider.METHOD
+            if credentials := provider.load():
+                return _GuardedCredentials(credentials)
+    except Exception as error:  # noqa: BLE001 - a program or a file may be broken in any way
+        raise _explain(error, source) from None
+    raise CredentialsError(_NOT_FOUND)
+
+
+def _assume_role(
+    session: boto3.Session, credentials: Credentials, config: Mapping[str, Any]
+) -> Credentials:
+    """The credentials of a role that the session assumes, now and whenever they expire."""
+    arguments = {"RoleSessionName": config["aws_assume_role_session_name"]}
+    if config.get("aws_assume_role_external_id"):
+        arguments["ExternalId"] = config["aws_assume_role_external_id"]
+    fetcher = AssumeRoleCredentialFetcher(
+        session.client, credentials, config["aws_assume_role_arn"], extra_args=arguments
+    )
+    return _GuardedCredentials(
+        DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")
+    )
+
+
+def _provider(credentials: Credentials) -> SimpleNamespace:
+    return SimpleNamespace(load_credentials=lambda: credentials)
+
+
+def _refuse_http(**event: Any) -> None:
+    url = event["request"].url
+    if not urls.is_private(url):
+        raise TapCognitoError(
+            f"{urls.origin(url)} is another host without HTTPS, where session tokens and "
+            "users can be read on the way: use https:// in `endpoint_url` and AWS_ENDPOINT_URL, "
+            "or set `allow_http`"
         )
-        role = DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")
-        role.get_frozen_credentials()
-    except FAILURES as error:
-        raise explain_credentials(error) from None
-    core = botocore.session.Session(profile=config.get("aws_profile"))
-    core.register_component("credential_provider", SimpleNamespace(load_credentials=lambda: role))
-    return boto3.Session(botocore_session=core, region_name=source.region_name)
 
 
-def _hide_secrets_from_logs() -> None:
-    """Keep the libraries from logging at DEBUG: whole requests and answers, tokens and users."""
-    for name in list(logging.root.manager.loggerDict):
-        if name.partition(".")[0] in _LIBRARIES:
-            logger = logging.getLogger(name)
-            logger.setLevel(max(logger.level, logging.INFO))
-    for name in _LIBRARIES:
-        logging.getLogger(name).setLevel(logging.INFO)
-    for name in ("botocore.credentials", "botocore.tokens"):
-        logging.getLogger(name).addFilter(_is_no_traceback)
-
-
-def _is_no_traceback(record: logging.LogRecord) -> bool:
-    """Drop the tracebacks of failed refreshes: AWS's text may quote the request and its token."""
-    return not record.exc_info
+def _explain(error: Exception, source: str) -> TapCognitoError:
+    """Say in one line which credentials cannot be had; `source` is the name of a provider."""
+    if isinstance(error, TapCognitoError):
+        return error
+    if isinstance(error, ProfileNotFound):
+        return CredentialsError(_PROFILE_NOT_FOUND)
+    if isinstance(error, ClientError):
+        advice = _REFUSED.get(classify(error), _TRUST)
+        return CredentialsError(
+            f"AWS refused {error.operation_name} ({error_code(error)}): {advice}"
+        )
+    if isinstance(error, RuntimeError) and "refreshed credentials" in str(error):
+        return CredentialsError(_EXPIRED)
+    if isinstance(error, PartialCredentialsError):
+        reason = "an access key id or secret is missing"
+    elif isinstance(error, ConfigParseError):
+        reason = "a file cannot be parsed"
+    elif isinstance(error, (ConnectionError, HTTPClientError)):
+        reason = f"no answer, {type(error).__name__}"
+    else:
+        reason = type(error).__name__
+    where = _SOURCES.get(source, _OTHER_SOURCE)
+    return CredentialsError(f"no credentials ({reason}) from {where}")

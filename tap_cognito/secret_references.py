@@ -1,122 +1,167 @@
 """References to secrets: a setting may say where its value is instead of what it is.
 
-A scheme is one function here and its place in `SCHEMES`.
+A scheme is one function here and its place in `SCHEMES`. No error shows what is behind the
+scheme: where a shell has replaced a variable, it is the secret itself.
 """
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
-from pathlib import Path
+import stat
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
-from uuid import UUID
 
 from botocore import xform_name
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tap_cognito.errors import TapCognitoError
+from tap_cognito import logs
+from tap_cognito.aws_errors import Kind, classify, error_code
+from tap_cognito.credentials import create_session
+from tap_cognito.errors import CredentialsError, TapCognitoError
+from tap_cognito.settings import SECRETS
+from tap_cognito.supabase_vault import is_postgres_url, read_secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     import boto3
 
-_REFERENCE = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
-_POSTGRES = {"postgres", "postgresql"}
+_REFERENCE = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
+
+_MAX_BYTES = 64 * 1024
+"""As much as Secrets Manager holds in a secret."""
+
+_LOOKUP = ("user_pool_id", "user_pool_ids", "region", "aws_profile", "allow_http")
+"""The settings that Secrets Manager and Parameter Store are asked with."""
 
 
-class Sources(NamedTuple):
+class _Sources(NamedTuple):
     """What references may be looked up in."""
 
-    session: Callable[..., boto3.Session]
+    session: Callable[[], boto3.Session]
     """Makes the session for Secrets Manager and Parameter Store."""
     vault_url: str | None = None
     """The Postgres URL of the database that holds Supabase Vault."""
 
 
-class _NotFoundError(Exception):
-    """Why a reference cannot be resolved; the text holds no secret."""
+def resolve_secrets(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Put secrets in the place of the references to them.
 
-
-def resolve(setting: str, value: str, sources: Sources) -> str:
-    """Give the secret that a setting means.
+    AWS is asked with `aws_profile`, or with boto3's default chain, once for each reference.
 
     Args:
-        setting: The name of the setting, for the error.
-        value: A reference such as `env://NAME`, or the secret itself.
-        sources: Where to look up.
+        config: The tap's settings, validated.
 
     Returns:
-        The secret.
+        The settings with no reference left in them, and `aws_secret_access_key` in the place of
+        `api_key_id`. All secrets in them are masked on stderr from now on.
 
     Raises:
-        TapCognitoError: If the reference cannot be resolved, or what it stands for cannot be a
-            secret; the text says why.
+        CredentialsError: If a reference cannot be resolved, or what it stands for cannot be a
+            secret; the text names the setting and says why.
     """
-    match = _REFERENCE.match(value)
+    resolved = dict(config)
+    lookup = {name: config[name] for name in _LOOKUP if name in config}
+    sources = _Sources(functools.cache(lambda: create_session(lookup)))
+    if "vault_url" in config:
+        resolved["vault_url"] = _resolve("vault_url", config["vault_url"], sources)
+        sources = sources._replace(vault_url=resolved["vault_url"])
+    for name in SECRETS:
+        if name in config and name != "vault_url":
+            resolved[name] = _resolve(name, config[name], sources)
+    if "api_key_id" in config:
+        scheme = "supabase-vault://"
+        reference = scheme + resolved.pop("api_key_id").removeprefix(scheme)
+        resolved["aws_secret_access_key"] = _resolve("api_key_id", reference, sources)
+    return resolved
+
+
+def _resolve(setting: str, value: str, sources: _Sources) -> str:
+    reference = _REFERENCE.fullmatch(value)
     subject = f"`{setting}`"
-    if match and not (setting == "vault_url" and match[1] in _POSTGRES):
-        subject += f": what {value} stands for"
-        value = _look_up(setting, value, sources)
+    if reference and not (setting == "vault_url" and is_postgres_url(value)):
+        scheme, place = reference.groups()
+        subject = f"`{setting}`: the reference {scheme}://…"
+        try:
+            value = _look_up(scheme, place, sources)
+        except TapCognitoError as error:
+            raise CredentialsError(f"{subject} cannot be resolved: {error}") from None
+        subject += " leads to a value that"
+    logs.hide(value)
     if not value or not value.isprintable():
-        raise TapCognitoError(f"{subject} is empty or has a line break in it")
+        raise CredentialsError(f"{subject} is empty or contains a line break")
     return value
 
 
-def _look_up(setting: str, reference: str, sources: Sources) -> str:
-    scheme, _, rest = reference.partition("://")
-    try:
-        if scheme in SCHEMES:
-            return SCHEMES[scheme](rest, sources)
-        reason = f"the schemes are {', '.join(f'{one}://' for one in SCHEMES)}"
-        reference = f"{scheme}://…"  # it may be no reference at all, but a secret
-    except _NotFoundError as error:
-        reason = str(error)
-    raise TapCognitoError(f"`{setting}`: the reference {reference} cannot be resolved: {reason}")
+def _look_up(scheme: str, place: str, sources: _Sources) -> str:
+    if scheme not in SCHEMES:
+        schemes = ", ".join(f"{known}://" for known in SCHEMES)
+        raise TapCognitoError(f"the schemes are {schemes}")
+    return SCHEMES[scheme](place, sources)
 
 
-def _env(name: str, _: Sources) -> str:
+def _env(name: str, _: _Sources) -> str:
     if name not in os.environ:
-        raise _NotFoundError("there is no such environment variable")
+        raise TapCognitoError(
+            "there is no such environment variable; write its name without `$`, or a shell puts "
+            "the value there"
+        )
     return os.environ[name]
 
 
-def _file(path: str, _: Sources) -> str:
+def _open(path: str, flags: int) -> int:
+    """Open without waiting: a FIFO would wait for somebody who writes into it."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _file(path: str, _: _Sources) -> str:
     try:
-        text = Path(unquote(path)).read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "it is no text in UTF-8"
-        raise _NotFoundError(str(reason)) from None
+        with open(unquote(path), "rb", opener=_open) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise TapCognitoError("it is not a regular file")
+            read = file.read(_MAX_BYTES + 1)
+    except OSError as error:
+        raise TapCognitoError(str(error.strerror)) from None
+    except ValueError:
+        raise TapCognitoError("it is not a path") from None
+    if len(read) > _MAX_BYTES:
+        raise TapCognitoError(f"the file is larger than {_MAX_BYTES // 1024} KiB")
+    try:
+        text = read.decode("utf-8-sig")
+    except ValueError:
+        raise TapCognitoError("the file is not UTF-8 text") from None
     return re.sub(r"\r?\n\Z", "", text)
 
 
-def _secretsmanager(reference: str, sources: Sources) -> str:
+def _secretsmanager(reference: str, sources: _Sources) -> str:
     name, _, key = reference.partition("#")
     answer = _ask_aws(sources, "secretsmanager", "GetSecretValue", name, SecretId=name)
     secret = answer.get("SecretString")
     if secret is None:
-        raise _NotFoundError("the secret is binary, not text")
+        raise TapCognitoError("the secret is binary, not text")
+    logs.hide(secret)
     if not key:
         return str(secret)
     try:
         found = json.loads(secret)[key]
-    except (ValueError, LookupError, TypeError):
+    except (ValueError, LookupError, TypeError, RecursionError):
         found = None
     if not isinstance(found, str):
-        raise _NotFoundError(f"the secret is no JSON object with a text at the key {key}")
+        raise TapCognitoError("the secret is not a JSON object with a text at that key")
     return found
 
 
-def _ssm(name: str, sources: Sources) -> str:
+def _ssm(name: str, sources: _Sources) -> str:
     answer = _ask_aws(sources, "ssm", "GetParameter", name, Name=name, WithDecryption=True)
     return str(answer["Parameter"]["Value"])
 
 
 def _ask_aws(
-    sources: Sources, service: str, operation: str, name: str, **parameters: Any
+    sources: _Sources, service: str, operation: str, name: str, **parameters: Any
 ) -> Mapping[str, Any]:
     # An ARN names its own region.
     region = name.split(":")[3] if name.startswith("arn:") and name.count(":") > 3 else None  # noqa: PLR2004
@@ -129,67 +174,24 @@ def _ask_aws(
         )
         answer: Mapping[str, Any] = getattr(client, xform_name(operation))(**parameters)
     except ClientError as error:
-        code = error.response.get("Error", {}).get("Code", "")
-        if code in {"ResourceNotFoundException", "ParameterNotFound"}:
-            reason = "there is no such secret"
-        elif code.startswith("AccessDenied"):
-            reason = f"no permission: allow {service}:{operation} (and kms:Decrypt of its key)"
-        else:
-            reason = f"AWS refused {service}:{operation} ({code})"
-        raise _NotFoundError(reason) from None
-    except BotoCoreError as error:
-        raise _NotFoundError(f"{service} cannot be asked ({type(error).__name__})") from None
+        reason = {
+            Kind.NOT_FOUND: "there is no such secret",
+            Kind.ACCESS_DENIED: f"no permission: allow {service}:{operation} "
+            "(and kms:Decrypt of its key)",
+        }.get(classify(error), f"AWS refused {service}:{operation} ({error_code(error)})")
+        raise TapCognitoError(reason) from None
+    except (BotoCoreError, ValueError) as error:
+        raise TapCognitoError(f"{service} cannot be asked ({type(error).__name__})") from None
     return answer
 
 
-def _supabase_vault(reference: str, sources: Sources) -> str:
+def _supabase_vault(name: str, sources: _Sources) -> str:
     if not sources.vault_url:
-        raise _NotFoundError("set `vault_url` to the database that holds Supabase Vault")
-    try:
-        import psycopg  # noqa: PLC0415 - an extra: most taps need no Postgres
-        from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415
-    except ImportError:
-        raise _NotFoundError("install `tap-cognito[vault]`") from None
-    try:
-        parameters = conninfo_to_dict(sources.vault_url)
-    except psycopg.Error:  # its text quotes the URL
-        raise _NotFoundError("`vault_url` is no Postgres URL") from None
-    try:
-        key = UUID(reference)
-        condition = "id = %(key)s or key_id = %(key)s"
-    except ValueError:
-        key = reference  # type: ignore[assignment]
-        condition = "name = %(key)s"
-    query = f"select decrypted_secret from vault.decrypted_secrets where {condition}"  # noqa: S608
-    shown = " ".join(f"{k}={v}" for k, v in parameters.items() if k in {"host", "port", "dbname"})
-    try:
-        with psycopg.connect(sources.vault_url, connect_timeout=10) as connection:
-            rows = connection.execute(query, {"key": key}).fetchall()
-    except psycopg.errors.UndefinedTable:
-        raise _NotFoundError(f"there is no Supabase Vault in the database {shown}") from None
-    except psycopg.errors.InsufficientPrivilege:
-        raise _NotFoundError(
-            "the role of `vault_url` may not read vault.decrypted_secrets"
-        ) from None
-    except psycopg.Error as error:
-        raise _NotFoundError(
-            f"the database {shown} cannot be asked: {_why(error, parameters)}"
-        ) from None
-    if len(rows) > 1:
-        raise _NotFoundError(f"{len(rows)} secrets have this key id: use the secret's id or name")
-    if not rows or rows[0][0] is None:
-        raise _NotFoundError("there is no such secret in Supabase Vault")
-    return str(rows[0][0])
+        raise TapCognitoError("set `vault_url` to the database that holds Supabase Vault")
+    return read_secret(sources.vault_url, name)
 
 
-def _why(error: Exception, parameters: Mapping[str, Any]) -> str:
-    """Psycopg's own reason on one line, without the password."""
-    text = " ".join(str(error).split())
-    password = str(parameters.get("password") or "")
-    return text.replace(password, "***") if password else text
-
-
-SCHEMES: dict[str, Callable[[str, Sources], str]] = {
+SCHEMES: dict[str, Callable[[str, _Sources], str]] = {
     "env": _env,
     "file": _file,
     "aws-secretsmanager": _secretsmanager,

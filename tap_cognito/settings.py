@@ -1,6 +1,7 @@
-"""The tap's settings: what they are called and what they mean.
+"""The tap's settings: what they are called, what they mean, what to do about a wrong value.
 
-A new setting is one more `th.Property` here, and its lines in `meltano.yml`.
+A new setting is one more `th.Property` here. `python3 dev.py docs` writes it into the documents
+and `meltano.yml`.
 """
 
 from __future__ import annotations
@@ -13,25 +14,40 @@ from singer_sdk import typing as th
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_POOL_ID = r"^[\w-]+_[0-9A-Za-z]+$(?!\n)"
 _REGION = r"^[a-z]{2,}(-[a-z]+)+-[0-9]+$(?!\n)"
+POOL_ID = r"^[\w-]+_[0-9A-Za-z]+$(?!\n)"
+_POOL_ID_OR_PATTERN = r"^[\w-]+_([0-9A-Za-z]+|\*)$(?!\n)"
+_PACE = "set it to a whole number from 1 to 1000; "
 
 SCHEMA: dict[str, Any] = th.PropertiesList(
     th.Property(
         "user_pool_id",
-        th.StringType(pattern=_POOL_ID, max_length=55),
-        required=True,
+        th.StringType(pattern=POOL_ID, max_length=55),
         title="User pool id",
-        description="The user pool to read. Its page in the Cognito console shows the id.",
+        description="The user pool to read. Its page in the Cognito console shows the id. "
+        "Set either it or `user_pool_ids`.",
         examples=["us-east-1_AbCdEf123"],
+        advice="set it to the id of a user pool, such as us-east-1_AbCdEf123",
+    ),
+    th.Property(
+        "user_pool_ids",
+        th.ArrayType(th.StringType(pattern=_POOL_ID_OR_PATTERN, max_length=55)),
+        title="User pool ids",
+        description="Several user pools to read in one run: pool ids and patterns. A pattern is a "
+        "region, `_` and `*`, which stands for any id.",
+        examples=[["eu-west-1_*", "us-east-1_AbCdEf123"]],
+        advice='set it to a list of pool ids and patterns, such as ["eu-west-1_*"]',
+        minItems=1,
+        uniqueItems=True,
     ),
     th.Property(
         "region",
         th.StringType(pattern=_REGION),
         title="AWS region",
-        description="The region of the user pool. Default: the part of the pool id before `_`, "
-        "when it is a region.",
+        description="The region to read the pool in, such as that of a replica. Default: the part "
+        "of the pool id before `_`, when it is a region.",
         examples=["us-east-1"],
+        advice="set it to an AWS region, such as us-east-1",
     ),
     th.Property(
         "aws_access_key_id",
@@ -50,6 +66,7 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
         title="AWS secret access key",
         description="The secret of the access key, or a reference to it.",
         examples=["file:///run/secrets/cognito", "aws-ssm:///cognito/reader-secret"],
+        requires_properties=["aws_access_key_id"],
     ),
     th.Property(
         "api_key_id",
@@ -58,6 +75,7 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
         description="The id, key id or name of the access key's secret in Supabase Vault, "
         "instead of `aws_secret_access_key`; needs `vault_url`.",
         examples=["cognito_secret_access_key"],
+        requires_properties=["aws_access_key_id", "vault_url"],
     ),
     th.Property(
         "vault_url",
@@ -75,6 +93,7 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
         title="AWS session token",
         description="The session token that temporary keys need beside the secret, or a "
         "reference to it.",
+        requires_properties=["aws_access_key_id"],
     ),
     th.Property(
         "aws_profile",
@@ -89,6 +108,7 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
         description="The role to read the pool with, such as one of the pool's account. It is "
         "assumed with the identity of the settings above.",
         examples=["arn:aws:iam::123456789012:role/cognito-reader"],
+        advice="set it to a role such as arn:aws:iam::123456789012:role/reader",
     ),
     th.Property(
         "aws_assume_role_external_id",
@@ -96,21 +116,33 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
         secret=True,
         title="External id",
         description="The external id that the role's trust policy asks for, or a reference to it.",
+        requires_properties=["aws_assume_role_arn"],
     ),
     th.Property(
         "aws_assume_role_session_name",
         th.StringType(pattern=r"^[\w+=,.@-]{2,64}$(?!\n)"),
         default="tap-cognito",
         title="Role session name",
-        description="How the role's session is called in CloudTrail.",
+        description="The name of the role's session in CloudTrail.",
+        advice="set it to 2 to 64 letters, digits or characters of +=,.@-",
     ),
     th.Property(
         "endpoint_url",
-        th.StringType(pattern=r"^https?://[^/\s@]+(/\S*)?$(?!\n)"),
+        th.StringType(pattern=r"^https?://[^/\s@?#]+(/[^\s@?#]*)?$(?!\n)"),
         title="Endpoint URL",
-        description="Where Cognito is, for an emulator or a proxy. Default: AWS's own endpoint "
-        "for the region.",
+        description="The address of Cognito, for an emulator or a proxy. Default: AWS's own "
+        "endpoint for the region.",
         examples=["http://localhost:5000"],
+        advice="set it to an http:// or https:// URL without a user, a password or a query, "
+        "or leave it out",
+    ),
+    th.Property(
+        "allow_http",
+        th.BooleanType,
+        default=False,
+        title="Allow HTTP",
+        description="Send requests, which carry session tokens, over `http://` to hosts other "
+        "than this machine.",
     ),
     th.Property(
         "user_filter",
@@ -119,6 +151,7 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
         description="Read only the users that match this filter of ListUsers: one condition on "
         "one standard attribute, by `=` or `^=` (starts with).",
         examples=['status = "Enabled"', 'email ^= "a"'],
+        advice="ListUsers takes up to 256 characters",
     ),
     th.Property(
         "attributes_format",
@@ -130,12 +163,40 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
         "value; `list` is the foreign table's array of one-key objects.",
     ),
     th.Property(
+        "attributes_include",
+        th.ArrayType(th.StringType(min_length=1)),
+        title="Attributes to include",
+        description="The only attributes to keep in the column `attributes`, by name. All others "
+        "never leave the tap.",
+        examples=[["sub", "custom:tenant"]],
+        advice='set it to a list of attribute names, such as ["sub", "custom:tenant"]',
+    ),
+    th.Property(
+        "attributes_exclude",
+        th.ArrayType(th.StringType(min_length=1)),
+        title="Attributes to exclude",
+        description="Attributes to leave out of the column `attributes`, by name. They never "
+        "leave the tap.",
+        examples=[["email", "phone_number"]],
+        advice='set it to a list of attribute names, such as ["email", "phone_number"]',
+    ),
+    th.Property(
         "max_requests_per_second",
         th.IntegerType(minimum=1, maximum=1000),
         default=24,
         title="Requests per second",
         description="The pace of ListUsers and ListUsersInGroup. An account may send 30 a second "
         "in each region, all its pools and applications together; the default leaves them a fifth.",
+        advice=f"{_PACE}AWS's quota is 30",
+    ),
+    th.Property(
+        "user_mfa_requests_per_second",
+        th.IntegerType(minimum=1, maximum=1000),
+        default=10,
+        title="Requests per second of user_mfa",
+        description="The pace of AdminGetUser, which the stream `user_mfa` calls for each user. "
+        "Its quota, 120 a second unless AWS raised it, is shared with sign-ins.",
+        advice=f"{_PACE}AWS's quota is 120, shared with sign-ins",
     ),
     th.Property(
         "start_date",
@@ -151,22 +212,61 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
         title="Look-back",
         description="For INCREMENTAL replication: how long before the bookmark the next run "
         "begins, because Cognito may show a change late.",
+        advice="set it to a number of seconds, up to a year",
     ),
     th.Property(
         "emit_activate_version_messages",
         th.BooleanType,
         default=False,
         title="Emit ACTIVATE_VERSION messages",
-        description="For FULL_TABLE replication: after a scan that came to its end, let the target "
-        "remove or mark the rows of users that are no longer in the pool.",
+        description="For FULL_TABLE replication: after a complete scan, let the target remove or "
+        "mark the rows of users that are no longer in the pool.",
+    ),
+    th.Property(
+        "resume_within_hours",
+        th.NumberType(minimum=0, maximum=8760),
+        default=6,
+        title="Resume within",
+        description="A run continues a scan that was cut off if it began at most this many hours "
+        "ago; otherwise it starts over. 0: never.",
+        advice="set it to a number of hours, up to a year, or to 0",
     ),
     additional_properties=False,
 ).to_dict()
+"""The JSON Schema of the settings. `advice`, beside a rule, says what to do when it is broken."""
+
+SECRETS = tuple(name for name, setting in SCHEMA["properties"].items() if setting.get("secret"))
+"""The settings whose values are secret, or references to secrets."""
+
+
+def pools(config: Mapping[str, Any]) -> list[str]:
+    """List the pool ids and patterns of a configuration.
+
+    Args:
+        config: The tap's settings.
+
+    Returns:
+        The values of `user_pool_ids`, or that of `user_pool_id` alone.
+    """
+    return config.get("user_pool_ids") or [config["user_pool_id"]]
+
+
+def pool_region(pool: str, config: Mapping[str, Any]) -> str | None:
+    """Give the region to read a pool in.
+
+    Args:
+        pool: A pool id or a pattern.
+        config: The tap's settings.
+
+    Returns:
+        The setting `region`, else the start of the pool id, else `None`.
+    """
+    if config.get("region"):
+        return str(config["region"])
+    start = pool.partition("_")[0]
+    return start if re.match(_REGION, start) else None
 
 
 def region(config: Mapping[str, Any]) -> str | None:
-    """The pool's region: the setting, else the start of the pool id, else `None`."""
-    if config.get("region"):
-        return str(config["region"])
-    start = str(config["user_pool_id"]).partition("_")[0]
-    return start if re.match(_REGION, start) else None
+    """Give the region of the first pool, or `None`; STS and secret stores are asked there."""
+    return pool_region(pools(config)[0], config)

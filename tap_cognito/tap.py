@@ -14,7 +14,7 @@ from singer_sdk.helpers.capabilities import (
     TapCapabilities,
 )
 
-from tap_cognito import credentials, inputs, settings, validation
+from tap_cognito import credentials, secret_references, settings, singer_files, validation
 from tap_cognito.errors import AccessDeniedError, TapCognitoError
 from tap_cognito.streams import STREAMS
 from tap_cognito.user_pool import UserPool
@@ -47,18 +47,16 @@ class TapCognito(Tap):
         PluginCapabilities.STRUCTURED_LOGGING,
     ]
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        try:
-            super().__init__(*args, **kwargs)
-        except ValueError as error:
-            problems = validation.environment_problems(os.environ, self.config_jsonschema)
-            if not problems:
-                raise
-            raise TapCognitoError("; ".join(problems)) from error
+    @property
+    def _env_var_config(self) -> dict[str, Any]:
+        """The settings of `--config=ENV`; the SDK would look for a `.env` file too."""
+        self.append_builtin_config(self.config_jsonschema)
+        return validation.read_environment(os.environ, self.config_jsonschema)
 
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         self.append_builtin_config(self.config_jsonschema)
-        problems = validation.problems(self._config, self.config_jsonschema)
+        self._config = validation.normalize(self._config, self.config_jsonschema)
+        problems = validation.validate(self._config, self.config_jsonschema)
         if problems and raise_errors:
             raise TapCognitoError("; ".join(problems))
         return problems
@@ -88,7 +86,7 @@ class TapCognito(Tap):
     def user_pool(self) -> UserPool:
         """Make the pool of the settings; its credentials are looked up now."""
         return UserPool(
-            credentials.session(self.config),
+            credentials.create_session(secret_references.resolve_secrets(self.config)),
             self.config["user_pool_id"],
             self.config.get("endpoint_url"),
             self.config["max_requests_per_second"],
@@ -106,7 +104,7 @@ class TapCognito(Tap):
             if path == "ENV":
                 read.parse_env = True
             else:
-                read.config.update(inputs.config(path))
+                read.config.update(singer_files.load_config(path))
         return read
 
     @classmethod
@@ -126,12 +124,12 @@ class TapCognito(Tap):
         """
         super(Tap, cls).invoke(about=about, about_format=about_format)
         cls.print_version(print_fn=cls.logger.info)
-        names = {str(vars(stream)["name"]) for stream in STREAMS}
+        keys = {str(vars(stream)["name"]): vars(stream)["primary_keys"] for stream in STREAMS}
         tap = cls(
             config=config.config,
             parse_env_config=config.parse_env,
-            state=inputs.state(state, names) if state else None,
-            catalog=inputs.catalog(catalog, names) if catalog else None,
+            state=singer_files.load_state(state, keys) if state else None,
+            catalog=singer_files.load_catalog(catalog, keys) if catalog else None,
         )
         if not any(stream.selected for stream in tap.streams.values()):
             cls.logger.warning("The catalog selects no stream: there is nothing to do")

@@ -1,19 +1,26 @@
-"""What is refused before the first request, and in which words."""
+"""What is refused before the first request, and in which words.
+
+No value of a string is ever repeated: any of them may be a secret that was put in the wrong place.
+"""
 
 from __future__ import annotations
 
+import copy
 import difflib
 import json
 import re
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk.helpers._compat import datetime_fromisoformat
-from singer_sdk.typing import DEFAULT_JSONSCHEMA_VALIDATOR, extend_validator_with_defaults
+from singer_sdk.typing import DEFAULT_JSONSCHEMA_VALIDATOR
 
-from tap_cognito.settings import region
+from tap_cognito import urls
+from tap_cognito.errors import TapCognitoError
+from tap_cognito.settings import pools
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from jsonschema import ValidationError
 
@@ -31,115 +38,187 @@ SEARCHABLE = (
 )
 """Attributes that a filter of ListUsers may be on."""
 
-_validator = extend_validator_with_defaults(DEFAULT_JSONSCHEMA_VALIDATOR)
-
 _EXCLUSIVE = (
+    ("user_pool_id", "user_pool_ids"),
     ("aws_secret_access_key", "api_key_id"),
     ("aws_access_key_id", "aws_profile"),
+    ("attributes_include", "attributes_exclude"),
 )
-_NEEDS = (
-    ("aws_access_key_id", "aws_secret_access_key", "api_key_id"),
-    ("aws_secret_access_key", "aws_access_key_id"),
-    ("api_key_id", "aws_access_key_id"),
-    ("api_key_id", "vault_url"),
-    ("aws_session_token", "aws_access_key_id"),
-    ("aws_assume_role_external_id", "aws_assume_role_arn"),
-)
-"""Settings that are of use only together with one of the others in their row."""
 
-_WHAT_TO_DO = {
-    "user_pool_id": "set it to the id of a user pool, such as us-east-1_AbCdEf123",
-    "aws_assume_role_arn": "set it to a role such as arn:aws:iam::123456789012:role/reader",
-    "region": "set it to an AWS region, such as us-east-1",
-    "max_requests_per_second": "set it to a whole number from 1 to 1000; AWS's quota is 30",
-    "user_filter": "ListUsers takes up to 256 characters",
-    "lookback_seconds": "set it to a number of seconds, up to a year",
-    "endpoint_url": "set it to an http:// or https:// URL without a user, or leave it out",
+_SENT_AS_THEY_ARE = ("aws_access_key_id", "aws_session_token")
+"""Settings whose value is in every request, for whoever serves `endpoint_url` to read."""
+
+LONGEST_DATE = 40
+
+_BOOLEANS = {
+    **dict.fromkeys(("true", "1", "yes", "on"), True),
+    **dict.fromkeys(("false", "0", "no", "off"), False),
 }
 
 
-def problems(config: dict[str, Any], schema: Mapping[str, Any]) -> list[str]:
-    """Say what is wrong with a configuration, without ever repeating a value that is secret.
+def normalize(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Fill in what a configuration leaves out.
 
     Args:
-        config: The tap's settings; those that are missing or null get their defaults.
+        config: The tap's settings.
+        schema: `settings.SCHEMA`, with the SDK's own settings beside it.
+
+    Returns:
+        The settings, with their defaults, without those that are null.
+    """
+    defaults = {
+        name: copy.deepcopy(setting["default"])
+        for name, setting in schema["properties"].items()
+        if setting.get("default") is not None
+    }
+    return defaults | {name: value for name, value in config.items() if value is not None}
+
+
+def validate(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
+    """Say what is wrong with a configuration.
+
+    Args:
+        config: The tap's settings, normalized.
         schema: `settings.SCHEMA`, with the SDK's own settings beside it.
 
     Returns:
         One sentence for each problem, each naming its setting; empty when there is none.
     """
-    for name in [name for name, value in config.items() if value is None]:
-        del config[name]
-    found = [_explain(error, config, schema) for error in _validator(schema).iter_errors(config)]
-    return found or list(_contradictions(config))
+    errors = list(DEFAULT_JSONSCHEMA_VALIDATOR(schema).iter_errors(config))
+    of_values = [error for error in errors if error.validator != "dependentRequired"]
+    problems = [_explain(error, config, schema) for error in of_values or errors]
+    return problems if of_values else problems + list(_contradictions(config))
 
 
-def environment_problems(environ: Mapping[str, str], schema: Mapping[str, Any]) -> list[str]:
-    """Say which environment variables of `--config=ENV` the SDK cannot read.
+def read_environment(environ: Mapping[str, str], schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Read the settings of `--config=ENV`.
 
     Args:
-        environ: The environment.
+        environ: The environment. No `.env` file is looked for.
         schema: `settings.SCHEMA`, with the SDK's own settings beside it.
 
     Returns:
-        One sentence for each problem, each naming its variable.
+        The settings that are set, by name, each of its type.
+
+    Raises:
+        TapCognitoError: If a value is not of the type of its setting; no value is repeated.
     """
-    found = []
+    config, problems = {}, []
     for name, setting in schema["properties"].items():
         variable = f"TAP_COGNITO_{name.upper()}"
-        for kind, read, form in (
-            ("integer", int, "a whole number"),
-            ("object", json.loads, "JSON"),
-        ):
-            if variable in environ and kind in setting["type"]:
-                try:
-                    read(environ[variable])
-                except ValueError:
-                    found.append(f"{variable} must be {form}")
-    return found
+        if variable in environ:
+            read, form = _READERS.get(_type(setting), (str, "text"))
+            try:
+                config[name] = read(environ[variable])
+            except (KeyError, ValueError, RecursionError):
+                problems.append(f"{variable} must be {form}")
+    if problems:
+        raise TapCognitoError("; ".join(problems))
+    return config
+
+
+def parse_date(text: str) -> datetime:
+    """Read an ISO 8601 date or time; without an offset it is UTC.
+
+    Args:
+        text: The text.
+
+    Returns:
+        The moment, aware.
+
+    Raises:
+        ValueError: If it is not a date.
+    """
+    if len(text) > LONGEST_DATE:
+        raise ValueError
+    moment: datetime = datetime_fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+
+
+def _read_json(*kinds: type) -> Callable[[str], Any]:
+    def read(text: str) -> Any:
+        value = json.loads(text)
+        # NaN, which JSON does not have, is not equal to itself.
+        if not isinstance(value, kinds) or value != value:  # noqa: PLR0124
+            raise ValueError
+        return value
+
+    return read
+
+
+_READERS: dict[str, tuple[Callable[[str], Any], str]] = {
+    "integer": (int, "a whole number"),
+    "number": (_read_json(int, float), "a number"),
+    "boolean": (lambda text: _BOOLEANS[text.lower()], "true or false"),
+    "object": (_read_json(dict), "a JSON object"),
+    "array": (_read_json(list), "a JSON array"),
+}
+
+
+def _type(setting: Mapping[str, Any]) -> str:
+    types = setting["type"]
+    return str(types if isinstance(types, str) else types[0])
 
 
 def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
-    for one, other in _EXCLUSIVE:
-        if config.get(one) and config.get(other):
-            yield f"`{one}` and `{other}` are both set: leave one of them out"
-    for given, *needed in _NEEDS:
-        if config.get(given) and not any(map(config.get, needed)):
-            names = " or ".join(f"`{name}`" for name in needed)
-            yield f"`{given}` is set but {names} is not: set both, or neither"
-    values = map(str, config.values())
-    if config.get("vault_url") and not (
-        config.get("api_key_id") or any(one.startswith("supabase-vault:") for one in values)
-    ):
-        yield "`vault_url` is set but not used: set `api_key_id`, or leave it out"
-    of_pool = region({"user_pool_id": config["user_pool_id"]})
-    if config.get("region") and of_pool not in {None, config["region"]}:
+    given = config.keys()
+    for first, second in _EXCLUSIVE:
+        if {first, second} <= given:
+            yield f"`{first}` and `{second}` are both set: leave one of them out"
+    if not given & {"user_pool_id", "user_pool_ids"}:
         yield (
-            f"`region` is {config['region']} but `user_pool_id` belongs to {of_pool}: "
-            "correct one of them, or leave `region` out"
+            "`user_pool_id` is missing: set it to the id of a user pool, such as "
+            "us-east-1_AbCdEf123, or set `user_pool_ids`"
         )
-    if config.get("user_filter"):
-        yield from _filter_problems(config["user_filter"])
-    if config.get("start_date"):
-        try:
-            datetime_fromisoformat(config["start_date"])
-        except ValueError:
+    elif "region" in given and len({pool.partition("_")[0] for pool in pools(config)}) > 1:
+        yield "`region` is set but `user_pool_ids` names several regions: leave `region` out"
+    if "aws_access_key_id" in given and not given & {"aws_secret_access_key", "api_key_id"}:
+        yield (
+            "`aws_access_key_id` is set but `aws_secret_access_key` or `api_key_id` is not: "
+            "set both, or neither"
+        )
+    uses_vault = "api_key_id" in given or any(
+        str(value).startswith("supabase-vault:") for value in config.values()
+    )
+    if "vault_url" in given and not uses_vault:
+        yield "`vault_url` is set but not used: set `api_key_id`, or leave it out"
+    if config.get("flattening_enabled") and "flattening_max_depth" not in given:
+        yield "`flattening_enabled` needs `flattening_max_depth`: set it to a number of levels"
+    for name, find_problems in _OF_VALUES.items():
+        if name in given:
+            yield from find_problems(config)
+
+
+def _endpoint_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    url = config["endpoint_url"]
+    try:
+        if not urls.is_private(url) and not config.get("allow_http"):
             yield (
-                f"`start_date` is no date ({_shorten(config['start_date'])}): "
-                "write it as 2026-01-01T00:00:00Z"
+                "`endpoint_url` is http:// on another host, where session tokens and users can be "
+                "read on the way: use https://, or set `allow_http`"
+            )
+        if urls.is_loopback(url) or urls.is_cognito(url):
+            return
+    except ValueError:
+        yield "`endpoint_url` is not a valid URL: set it to one such as https://cognito.example.com"
+        return
+    for name in _SENT_AS_THEY_ARE:
+        # Otherwise whoever writes the config could send any file or secret to a host of theirs.
+        if "://" in config.get(name, ""):
+            yield (
+                f"`{name}` is a reference but `endpoint_url` is not AWS's, and the value is sent "
+                "there: leave one of them out, or put the key into the environment or a profile"
             )
 
 
-def _filter_problems(text: str) -> Iterator[str]:
+def _filter_problems(config: Mapping[str, Any]) -> Iterator[str]:
     """What Cognito would not take, by the documentation of ListUsers' `Filter`."""
-    parts = re.fullmatch(r"\s*([^\s=^]+)\s*(\^?=)\s*(.*?)\s*", text, re.DOTALL)
+    parts = re.fullmatch(r"\s*([^\s=^]+)\s*(\^?=)\s*(.*?)\s*", config["user_filter"], re.DOTALL)
     fault = ""
     if not parts:
-        fault = "it is no condition"
+        fault = "not a valid condition"
     elif parts[1] not in SEARCHABLE:
-        # What stands there may be anything, somebody's name or address too.
-        known = re.fullmatch(r"[A-Za-z_:]{1,40}", parts[1])
-        fault = f"{parts[1] if known else 'its attribute'} cannot be searched"
+        fault = "its attribute cannot be searched"
     elif not re.fullmatch(r'"([^"\\]|\\.)*"', parts[3], re.DOTALL):
         fault = (
             'the value must be one text in double quotes, with \\" for a quote in it; '
@@ -152,35 +231,45 @@ def _filter_problems(text: str) -> Iterator[str]:
         )
 
 
+def _date_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    try:
+        parse_date(config["start_date"])
+    except ValueError:
+        yield "`start_date` is not a valid date: write it as 2026-01-01T00:00:00Z"
+
+
+_OF_VALUES: dict[str, Callable[[Mapping[str, Any]], Iterator[str]]] = {
+    "endpoint_url": _endpoint_problems,
+    "user_filter": _filter_problems,
+    "start_date": _date_problems,
+}
+
+
 def _explain(error: ValidationError, config: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
     known: dict[str, Any] = schema["properties"]
     rule: Any = error.validator_value
-    if not error.path and error.validator == "required":
-        (name,) = re.findall(r"^'(\w+)'", error.message)
-        return f"`{name}` is missing: {_WHAT_TO_DO[name]}"
     if not error.path and error.validator == "additionalProperties":
-        return "; ".join(_unknown(str(name), known) for name in config if name not in known)
-    name = ".".join(str(part) for part in error.path)
-    setting = known.get(str(error.path[0]), {}) if error.path else {}
-    if error.validator == "type":
+        return "; ".join(_unknown(name, known) for name in config if name not in known)
+    if not error.path:
+        needed, given = re.findall(r"'(\w+)'", error.message)
+        return f"`{given}` is set but `{needed}` is not: set both, or neither"
+    # Below the name of the setting may stand anything.
+    name = str(error.path[0])
+    if error.validator == "type" and len(error.path) == 1:
         types = [kind for kind in ([rule] if isinstance(rule, str) else rule) if kind != "null"]
         return f"`{name}` must be of type {' or '.join(types)}"
     if error.validator == "enum":
         return f"`{name}` must be one of: {', '.join(map(str, rule))}"
     if error.instance == "":
         return f"`{name}` is empty: give it a value, or leave it out"
-    is_private = setting.get("writeOnly") or name == "user_filter" or "@" in str(error.instance)
-    shown = "" if is_private else f" ({_shorten(error.instance)})"
-    advice = _WHAT_TO_DO.get(name, f"it breaks the rule {error.validator}={rule}")
+    shown = f" ({error.instance})" if isinstance(error.instance, (int, float)) else ""
+    advice = known[name].get("advice", "see its description in `tap-cognito --about`")
     return f"`{name}` is not valid{shown}: {advice}"
 
 
-def _unknown(name: str, known: Mapping[str, Any]) -> str:
-    similar = difflib.get_close_matches(name, known, n=1)
+def _unknown(name: object, known: Mapping[str, Any]) -> str:
+    if not re.fullmatch(r"[A-Za-z_]{1,40}", str(name)):
+        return "a name is not a setting: `tap-cognito --about` lists them all"
+    similar = difflib.get_close_matches(str(name), known, n=1)
     advice = f"did you mean `{similar[0]}`?" if similar else "`tap-cognito --about` lists them all"
-    return f"`{_shorten(name)}` is not a setting: {advice}"
-
-
-def _shorten(value: object) -> str:
-    text = str(value)
-    return text if len(text) <= 60 else text[:60] + "…"  # noqa: PLR2004 - a readable line
+    return f"`{name}` is not a setting: {advice}"

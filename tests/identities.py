@@ -59,6 +59,8 @@ NAME, ID, KEY_OF_ONE, KEY_OF_TWO, NULL, EMPTY = (
 )
 """What secrets in Supabase Vault are looked up by."""
 
+NAMED_LIKE_AN_ID = "0123456789abcdef0123456789abcdef"
+
 VAULT = """
 create schema vault;
 create table vault.secrets (
@@ -67,9 +69,12 @@ create table vault.secrets (
   created_at timestamptz not null default now(), updated_at timestamptz not null default now()
 );
 create unique index on vault.secrets (name) where name is not null;
+create function vault._crypto_aead_det_decrypt(secret text) returns text
+  language sql immutable
+  as $$ select convert_from(decode(secret, 'base64'), 'utf8') $$;
 create view vault.decrypted_secrets as
   select id, name, description, secret,
-    convert_from(decode(secret, 'base64'), 'utf8') as decrypted_secret,
+    vault._crypto_aead_det_decrypt(secret) as decrypted_secret,
     key_id, nonce, created_at, updated_at
   from vault.secrets;
 """
@@ -98,6 +103,7 @@ class Vault:
                 f"grant select on vault.decrypted_secrets to {self.name}_reader".encode()
             )
         self.store(SECRET, id=ID, name=NAME, key_id=KEY_OF_ONE)
+        self.store(SECRET, name=NAMED_LIKE_AN_ID)
         self.store(SECRET, key_id=KEY_OF_TWO)
         self.store("another", key_id=KEY_OF_TWO)
         self.store(None, id=NULL)

@@ -8,6 +8,7 @@ import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pytest
 import yaml
@@ -23,6 +24,7 @@ from identities import (
     KEY_ID,
     KEY_OF_TWO,
     NAME,
+    NAMED_LIKE_AN_ID,
     NULL,
     OTHER,
     PAIR,
@@ -41,7 +43,7 @@ from tap_cognito.errors import TapCognitoError
 from tap_cognito.secret_references import SCHEMES
 from tap_cognito.settings import SCHEMA
 from tap_cognito.tap import TapCognito
-from tap_cognito.validation import problems
+from tap_cognito.validation import normalize, validate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -280,14 +282,24 @@ def damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "shared"
 
 
+PROCESS = "the `credential_process` of the AWS profile: run it by hand"
+SHARED = "the AWS_* variables, or the shared AWS config and credentials files"
+
+
 @pytest.mark.parametrize("role", [{}, {"aws_assume_role_arn": ROLE}])
 @pytest.mark.parametrize(
     ("shared", "expected"),
     [
-        ("[default]\naws_access_key_id = AKIAHALF\n", "missing: aws_secret_access_key"),
-        ("[default]\ncredential_process = false\n", "CredentialRetrievalError"),
-        ("[default]\nrole_arn = x\nsource_profile = gone\n", 'source_profile "gone"'),
-        ("[default\n", "Unable to parse config file"),
+        (
+            "[default]\naws_access_key_id = AKIAHALF\n",
+            f"an access key id or secret is missing) from {SHARED}",
+        ),
+        ("[default]\ncredential_process = false\n", PROCESS),
+        (f"[default]\ncredential_process = echo {PAIR['aws_secret_access_key']}\n", PROCESS),
+        ("[default]\ncredential_process = echo [1]\n", PROCESS),
+        ("[default]\ncredential_process = /not/there\n", PROCESS),
+        ("[default]\nrole_arn = x\nsource_profile = gone\n", "or of the AWS profile"),
+        ("[default\n", f"a file cannot be parsed) from {SHARED}"),
     ],
 )
 def test_credentials_that_boto3_cannot_load_are_a_refusal(
@@ -297,10 +309,10 @@ def test_credentials_that_boto3_cannot_load_are_a_refusal(
     emulator: Emulator,
     damaged: Path,
 ) -> None:
-    """Half a key pair or a damaged shared file is one line with boto3's reason."""
+    """Half a key pair, a broken program or a damaged shared file is one line about credentials."""
     damaged.write_text(shared)
     text = refusal(emulator, **role)
-    assert text.startswith("boto3 could not sign or send the request: ")
+    assert text.startswith("no credentials (")
     assert expected in text
 
 
@@ -331,22 +343,25 @@ def test_a_region_that_cannot_be_told_is_a_refusal(emulator: Emulator) -> None:
     """An emulator's pool id has no region in it, and nothing else says one."""
     text = refusal(emulator, **PAIR, user_pool_id="local_abc")
     assert text == (
-        "the region cannot be told from `user_pool_id` local_abc: set `region`, such as us-east-1"
+        "the region cannot be told from the pool id local_abc: set `region`, such as us-east-1"
     )
 
 
 UNRESOLVED = {
-    "vaults://planted/secret+access/key+0000000000001": "vaults://… cannot be resolved: the "
-    "schemes are env://, file://, aws-secretsmanager://, aws-ssm://, supabase-vault://",
+    "vaults://planted/secret+access/key+0000000000001": "cannot be resolved: the schemes are "
+    "env://, file://, aws-secretsmanager://, aws-ssm://, supabase-vault://",
     "env://NOT_THERE": "there is no such environment variable",
-    "env://EMPTY": "env://EMPTY stands for is empty or has a line break in it",
-    "env://TWO_LINES": "env://TWO_LINES stands for is empty or has a line break in it",
-    "file:///not/there": "file:///not/there cannot be resolved: No such file or directory",
-    "file:///": "Is a directory",
+    "env://planted/secret+access/key+0000000000001": "write its name without `$`",
+    "env://EMPTY": "leads to a value that is empty or contains a line break",
+    "env://TWO_LINES": "leads to a value that is empty or contains a line break",
+    "file:///not/there": "cannot be resolved: No such file or directory",
+    "file:///not/../tmp": "cannot be resolved: No such file",
+    "file:///tmp": "cannot be resolved: Is a directory",
+    "file:///%00": "it is not a path",
     "aws-secretsmanager://not-there": "there is no such secret",
     "aws-secretsmanager://{at}/binary": "the secret is binary, not text",
-    "aws-secretsmanager://{at}/all#not-there": "is no JSON object with a text at the key not-there",
-    "aws-secretsmanager://{at}/aws_session_token#a": "is no JSON object with a text at the key a",
+    "aws-secretsmanager://{at}/all#not-there": "is not a JSON object with a text at that key",
+    "aws-secretsmanager://{at}/aws_session_token#a": "is not a JSON object with a text at that key",
     "aws-ssm:///not/there": "there is no such secret",
     "aws-ssm://": "ssm cannot be asked (ParamValidationError)",
     "supabase-vault://not there": "there is no such secret in Supabase Vault",
@@ -358,7 +373,7 @@ UNRESOLVED = {
 def test_a_reference_that_cannot_be_resolved_is_a_refusal(
     setting: str, reference: str, at: Stage, emulator: Emulator, environ: pytest.MonkeyPatch
 ) -> None:
-    """The line names the setting and the reference, and says why."""
+    """The line names the setting and the scheme, and says why; the rest may be a secret."""
     environ.setenv("EMPTY", "")
     environ.setenv("TWO_LINES", f"{TEMPORARY['aws_session_token']}\n")
     reason = UNRESOLVED[reference]
@@ -367,8 +382,9 @@ def test_a_reference_that_cannot_be_resolved_is_a_refusal(
     if reference.startswith("supabase-vault:"):
         settings["vault_url"] = at.vault.url()
     text = refusal(emulator, **settings)
-    assert text.startswith(f"`{setting}`: ")
-    assert reference in text or reference.startswith("vaults:")
+    scheme, _, place = reference.partition("://")
+    assert text.startswith(f"`{setting}`: the reference {scheme}://… ")
+    assert not place or place not in text
     assert reason in text
 
 
@@ -380,14 +396,14 @@ def test_a_file_that_holds_no_secret_is_a_refusal(
     path = tmp_path / "secret"
     path.write_bytes(content)
     text = refusal(emulator, aws_access_key_id=KEY_ID, aws_secret_access_key=path.as_uri())
-    assert re.search("it is no text in UTF-8|is empty or has a line break in it", text)
+    assert re.search("the file is not UTF-8 text|is empty or contains a line break", text)
 
 
 @pytest.mark.parametrize("setting", TEMPORARY)
 def test_a_literal_with_a_line_break_is_a_refusal(setting: str, emulator: Emulator) -> None:
     """A line break that came along with a secret is named, not sent."""
     text = refusal(emulator, **{**TEMPORARY, setting: f"{TEMPORARY[setting]}\n"})
-    assert text == f"`{setting}` is empty or has a line break in it"
+    assert text == f"`{setting}` is empty or contains a line break"
 
 
 ACTIONS = {
@@ -410,7 +426,7 @@ ACTIONS = {
             "no permission: allow {} (and kms:Decrypt of its key)",
         ),
         ({"credentials": {}}, "AWS refused {} (UnrecognizedClientException)"),
-        (None, "cannot be asked (NoCredentialsError)"),
+        (None, "no AWS credentials were found"),
     ],
     ids=["denied", "unknown", "nobody"],
 )
@@ -421,14 +437,14 @@ def test_a_service_that_refuses_is_a_refusal(
     emulator: Emulator,
     environ: pytest.MonkeyPatch,
 ) -> None:
-    """The line names the IAM action that is missing, or says how AWS could not be asked."""
+    """The line names the IAM action that is missing, or says why AWS could not be asked."""
     for name in OTHER if behaviour is None else ():
         environ.delenv(name)
     with Emulator(Pool(), **behaviour or {}) as service:
         for name in ("SECRETS_MANAGER", "SSM"):
             environ.setenv(f"AWS_ENDPOINT_URL_{name}", service.url)
         text = refusal(emulator, aws_access_key_id=KEY_ID, aws_secret_access_key=reference)
-    assert reference in text
+    assert text.startswith("`aws_secret_access_key`: ")
     assert reason.format(ACTIONS[reference]) in text
 
 
@@ -441,7 +457,7 @@ def test_a_service_that_refuses_is_a_refusal(
         ("not there", "there is no such secret in Supabase Vault"),
         ("00000000-0000-4000-8000-000000000000", "there is no such secret in Supabase Vault"),
         (NULL, "there is no such secret in Supabase Vault"),
-        (EMPTY, "is empty or has a line break in it"),
+        (EMPTY, "is empty or contains a line break"),
         (KEY_OF_TWO, "2 secrets have this key id: use the secret's id or name"),
         ("x' or true --", "there is no such secret in Supabase Vault"),
     ],
@@ -449,44 +465,51 @@ def test_a_service_that_refuses_is_a_refusal(
 def test_a_secret_that_vault_has_not_is_a_refusal(
     reference: str, reason: str, at: Stage, emulator: Emulator
 ) -> None:
-    """The line names the setting and the reference."""
+    """The line names the setting."""
     vault = {"api_key_id": reference, "vault_url": at.vault.url()}
     text = refusal(emulator, aws_access_key_id=KEY_ID, **vault)
     assert text.startswith("`api_key_id`: ")
-    assert reference in text
+    assert reference not in text
     assert reason in text
 
 
+UNESCAPED = "percent-encode the user and the password in it"
+
+
+def with_password(raw: str) -> Callable[[Stage], str]:
+    """A URL with a password in it that is not percent-encoded."""
+    return lambda at: at.vault.url().replace(quote(PASSWORD, safe=""), raw)
+
+
 BROKEN_VAULTS: dict[str, tuple[Callable[[Stage], str], str]] = {
-    "no permission": (
-        lambda at: at.vault.url("stranger"),
-        "the role of `vault_url` may not read vault.decrypted_secrets",
-    ),
-    "no Vault": (
-        lambda at: at.vault.url(database="postgres"),
-        "there is no Supabase Vault in the database dbname=postgres host=127.0.0.1 port=",
-    ),
-    "no database": (
-        lambda at: at.vault.url(database="not_there"),
-        'database "not_there" does not exist',
-    ),
+    "no permission": (lambda at: at.vault.url("stranger"), "grant usage on schema vault"),
+    "no Vault": (lambda at: at.vault.url(database="postgres"), "there is no Supabase Vault in it"),
+    "no database": (lambda at: at.vault.url(database="not_there"), "no database of this name"),
     "wrong password": (
         lambda at: at.vault.url(password="planted/wrong"),
-        "password authentication failed",
+        "it refuses the user or the password",
     ),
+    "no such user": (lambda at: at.vault.url("nobody"), "it refuses the user or the password"),
     "nobody there": (
         lambda at: at.vault.url().replace(str(at.vault.server.port), "1"),
-        "Connection refused",
+        "nothing listens there: check host and port",
     ),
+    "unknown host": (
+        lambda at: at.vault.url().replace("127.0.0.1", "password.invalid"),
+        "its host is unknown",
+    ),
+    "no TLS": (lambda at: f"{at.vault.url()}?sslmode=require", "TLS cannot be agreed on"),
     "a URL of another kind": (
         lambda at: at.vault.url().replace("postgresql:", "mysql:"),
         "the reference mysql://… cannot be resolved",
     ),
-    "a URL with a fault": (
-        lambda at: f"{at.vault.url()}?planted=1",
-        "`vault_url` is no Postgres URL",
-    ),
-    "no URL": (lambda at: at.vault.url().partition("//")[2], "`vault_url` is no Postgres URL"),
+    "a URL with a fault": (lambda at: f"{at.vault.url()}?planted=1", "not a valid Postgres URL"),
+    "no URL": (lambda at: at.vault.url().partition("//")[2], "not a valid Postgres URL"),
+    "a password with @": (with_password("planted@pa55"), UNESCAPED),
+    "a password with /": (with_password("planted/pa55"), UNESCAPED),
+    "a password with / after digits": (with_password("1/planted"), UNESCAPED),
+    "a password with %": (with_password("planted%pa55"), UNESCAPED),
+    "a password with / and @": (with_password("S3cr/etPassw0rd@"), UNESCAPED),
     "itself in Vault": (
         lambda at: at.places["supabase-vault", "vault_url"],
         "set `vault_url` to the database that holds Supabase Vault",
@@ -499,14 +522,40 @@ BROKEN_VAULTS: dict[str, tuple[Callable[[Stage], str], str]] = {
 def test_a_vault_that_cannot_be_asked_is_a_refusal(
     fault: str, at: Stage, emulator: Emulator
 ) -> None:
-    """The line says why, and shows the database without the password."""
+    """The line says why, and shows no part of the URL: it may be a part of the password."""
     vault_url, reason = BROKEN_VAULTS[fault]
     vault = {"api_key_id": NAME, "vault_url": vault_url(at)}
     text = refusal(emulator, aws_access_key_id=KEY_ID, **vault)
     assert reason in text
-    assert "vault_url" in text or "host=127.0.0.1" in text
-    assert "planted/wrong" not in text
-    assert "%40ssword" not in text
+    assert "`vault_url`" in text
+    shown = {*re.findall(r"\w+", vault["vault_url"])} & {*re.findall(r"\w+", text)}
+    assert shown <= {"mysql", "sslmode", "supabase", "vault"}
+
+
+@pytest.mark.usefixtures("environ")
+def test_a_vault_that_must_not_decrypt_names_the_grant(at: Stage, emulator: Emulator) -> None:
+    """The permission that lacks is that of the function, and not of the view."""
+    function = "vault._crypto_aead_det_decrypt"
+    with at.vault.server.connect(at.vault.name) as connection:
+        connection.execute(f"revoke execute on function {function} from public".encode())
+    try:
+        vault = {"api_key_id": NAME, "vault_url": at.vault.url()}
+        text = refusal(emulator, aws_access_key_id=KEY_ID, **vault)
+    finally:
+        with at.vault.server.connect(at.vault.name) as connection:
+            connection.execute(f"grant execute on function {function} to public".encode())
+    assert f"grant execute on function {function}" in text
+
+
+@pytest.mark.usefixtures("environ")
+@pytest.mark.parametrize("reference", [NAME, f"supabase-vault://{NAME}", NAMED_LIKE_AN_ID])
+def test_a_secret_in_vault_is_found_by_its_name(
+    reference: str, at: Stage, emulator: Emulator
+) -> None:
+    """With or without the scheme, and if the name looks like an id."""
+    emulator.credentials = PERMANENT_SIGNER
+    vault = {"api_key_id": reference, "vault_url": at.vault.url()}
+    assert read(emulator, aws_access_key_id=KEY_ID, **vault) == USERS
 
 
 def test_vault_is_asked_by_its_least_grants(at: Stage) -> None:
@@ -545,7 +594,7 @@ def test_the_documents_configs_have_no_problem_and_come_in_two_forms() -> None:
     assert len(configs) == 8
     schema = copy.deepcopy(SCHEMA)
     TapCognito.append_builtin_config(schema)
-    assert [problems(config, schema) for config in configs] == [[]] * 8
+    assert [validate(normalize(config, schema), schema) for config in configs] == [[]] * 8
 
 
 def test_the_documents_policies_grant_what_errors_ask_for() -> None:

@@ -226,7 +226,7 @@ def test_the_documented_filters_are_valid() -> None:
     assert templates < set(shown)
     for one in set(shown) - templates:
         config = {"user_pool_id": "us-east-1_Any", "user_filter": one.replace("…", "a")}
-        assert validation.problems(config, SCHEMA) == []
+        assert validation.validate(config, SCHEMA) == []
     (searchable,) = re.findall(r"Searchable are (.*?);", SECTIONS["Filters"], re.DOTALL)
     assert tuple(re.findall(r"`([\w:]+)`", searchable)) == validation.SEARCHABLE
 
@@ -253,7 +253,7 @@ def test_the_environment_of_the_migration_is_valid() -> None:
     variables = dict(line.split("=", 1) for line in blocks(MIGRATING, "sh")[0].splitlines())
     assert variables.pop("TAP_COGNITO__LOAD_SCHEMA") == "cognito_pool"
     config = {name.removeprefix("TAP_COGNITO_").lower(): one for name, one in variables.items()}
-    assert validation.problems(config, SCHEMA) == []
+    assert validation.validate(config, SCHEMA) == []
 
 
 BEFORE, MOVE, AS_LIST, NARROW, GRANTS, *QUERIES_AFTER, DROP = blocks(MIGRATING)

@@ -48,7 +48,7 @@ def lines(
 ) -> list[str]:
     """Read the pool page after page, each in so many seconds, and give the lines of the log."""
     config = emulator_config(emulator)
-    pool = UserPool(credentials.session(config), emulator.pool.id, emulator.url, 100_000)
+    pool = UserPool(credentials.create_session(config), emulator.pool.id, emulator.url, 100_000)
 
     def pages() -> Iterator[list[dict[str, Any]]]:
         for page in pool.pages("ListUsers", "Users"):
@@ -108,7 +108,7 @@ def test_the_estimate_keeps_no_scan_waiting(clock: Clock, caplog: pytest.LogCapt
 
     caplog.set_level(logging.INFO, logger.name)
     with Emulator(Pool(0)) as emulator:
-        session = credentials.session(emulator_config(emulator))
+        session = credentials.create_session(emulator_config(emulator))
         pool = Silent(session, emulator.pool.id, emulator.url)
         passed = list(progress.logged(pages(), logger, pool, is_whole_pool=True))
     assert passed == [["a"], ["b"], ["c"]]

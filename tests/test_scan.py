@@ -40,7 +40,7 @@ def pool_of(emulator: Emulator, rate: float = 100_000) -> UserPool:
         "aws_access_key_id": "dummy",
         "aws_secret_access_key": "dummy",
     }
-    return UserPool(credentials.session(config), emulator.pool.id, emulator.url, rate)
+    return UserPool(credentials.create_session(config), emulator.pool.id, emulator.url, rate)
 
 
 def scan(emulator: Emulator, rate: float = 100_000, user_filter: str | None = None) -> Users:

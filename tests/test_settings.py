@@ -26,6 +26,7 @@ TOKEN = "planted/session+token/0001"
 PAIR = {"aws_access_key_id": KEY_ID, "aws_secret_access_key": SECRET}
 TEMPORARY = {**PAIR, "aws_session_token": TOKEN}
 ROLE = {"aws_assume_role_arn": "arn:aws:iam::123456789012:role/path/reader"}
+REFERENCES = {"aws_access_key_id": "env://KEY", "aws_secret_access_key": "env://SECRET"}
 VAULT = {"vault_url": "postgresql://reader:planted-password@127.0.0.1/postgres"}
 SECRETS = (KEY_ID, SECRET, TOKEN, "planted-password")
 
@@ -34,7 +35,7 @@ def problems(given: Mapping[str, Any]) -> list[str]:
     """What is wrong with settings, the SDK's own included."""
     schema = copy.deepcopy(settings.SCHEMA)
     TapCognito.append_builtin_config(schema)
-    return validation.problems(dict(given), schema)
+    return validation.validate(validation.normalize(given, schema), schema)
 
 
 @pytest.fixture
@@ -67,6 +68,9 @@ def refusal(config: Mapping[str, Any]) -> str:
         {"user_pool_id": "local_xxx", "region": "eu-west-1"},
         {"user_pool_id": "us-gov-west-1_0aZ9"},
         {"region": "us-east-1"},
+        {"region": "eu-west-1"},
+        {"user_pool_id": None, "user_pool_ids": ["eu-west-1_*", "us-east-1_AbCdEf"]},
+        {"user_pool_id": None, "user_pool_ids": ["us-east-1_*"], "region": "eu-west-1"},
         PAIR,
         TEMPORARY,
         {"aws_access_key_id": KEY_ID, "api_key_id": "cognito", **VAULT},
@@ -81,9 +85,20 @@ def refusal(config: Mapping[str, Any]) -> str:
         {"start_date": "2026-01-01"},
         {"start_date": "2026-01-01T00:00:00+09:00"},
         {"endpoint_url": "https://cognito.example.com:8443/path"},
+        {"endpoint_url": "http://localhost:5000"},
+        {"endpoint_url": "http://[::1]:5000"},
+        {"endpoint_url": "http://moto:5000", "allow_http": True},
+        {"endpoint_url": "https://vpce-1.cognito-idp.us-east-1.vpce.amazonaws.com", **REFERENCES},
+        {"endpoint_url": "http://127.0.0.1:5000", **REFERENCES},
+        {"endpoint_url": "https://cognito.example.com", **PAIR},
+        {"attributes_include": ["sub"]},
+        {"attributes_exclude": ["email", "custom:plan"]},
+        {"resume_within_hours": 0, "user_mfa_requests_per_second": 1000},
+        {"resume_within_hours": 0.5},
         {"max_requests_per_second": 1, "lookback_seconds": 0},
         {"aws_profile": None, "region": None},
         {"stream_maps": {"users": {"email": "md5(email)"}}, "flattening_enabled": False},
+        {"flattening_enabled": True, "flattening_max_depth": 1},
     ],
     ids=repr,
 )
@@ -119,18 +134,14 @@ NEITHER = "set both, or neither"
 BROKEN: list[tuple[dict[str, Any], str]] = [
     ({"user_pool_id": None}, "`user_pool_id` is missing"),
     *(
-        ({"user_pool_id": bad}, f"`user_pool_id` is not valid ({bad})")
+        ({"user_pool_id": bad}, "`user_pool_id` is not valid: set it to the id of a user pool")
         for bad in ("us-east-1", "AbCdEf", "us-east-1_Ab-Cd", "us-east-1_", "a b_c", "_AbC")
     ),
-    ({"user_pool_id": f"us-east-1_{'a' * 60}"}, "`user_pool_id` is not valid (us-east-1_aaa"),
+    ({"user_pool_id": f"us-east-1_{'a' * 60}"}, "`user_pool_id` is not valid: set it to"),
     *(({name: ""}, f"`{name}` is empty: give it a value") for name in EMPTY_OR_NOT),
-    ({"region": "Virginia"}, "`region` is not valid (Virginia): set it to an AWS region, such as"),
-    (
-        {"region": "eu-west-1"},
-        "`region` is eu-west-1 but `user_pool_id` belongs to us-east-1",
-    ),
+    ({"region": "Virginia"}, "`region` is not valid: set it to an AWS region, such as"),
     ({"attributes_format": "json"}, "`attributes_format` must be one of: object, list"),
-    ({"endpoint_url": "localhost:5000"}, "`endpoint_url` is not valid (localhost:5000): set it to"),
+    ({"endpoint_url": "localhost:5000"}, "`endpoint_url` is not valid: set it to"),
     ({"max_requests_per_second": 0}, "`max_requests_per_second` is not valid (0): set it to a"),
     ({"max_requests_per_second": "24"}, "`max_requests_per_second` must be of type integer"),
     ({"max_requests_per_second": 1.5}, "`max_requests_per_second` must be of type integer"),
@@ -138,12 +149,67 @@ BROKEN: list[tuple[dict[str, Any], str]] = [
     ({"emit_activate_version_messages": "yes"}, "`emit_activate_version_messages` must be of type"),
     ({"aws_profile": ["a"]}, "`aws_profile` must be of type string"),
     *(({**TEMPORARY, name: 5}, f"`{name}` must be of type string") for name in TEMPORARY),
-    ({"start_date": "yesterday"}, "`start_date` is no date (yesterday): write it as"),
-    ({"start_date": "2026-13-01"}, "`start_date` is no date (2026-13-01)"),
+    ({"start_date": "yesterday"}, "`start_date` is not a valid date: write it as"),
+    ({"start_date": "2026-13-01"}, "`start_date` is not a valid date: write it as"),
     ({"start_date": 5}, "`start_date` must be of type string"),
     ({"user_pool": "x"}, "`user_pool` is not a setting: did you mean `user_pool_id`?"),
     ({"aws_secret_acces_key": SECRET}, "did you mean `aws_secret_access_key`?"),
     ({"xyz": 1}, "`xyz` is not a setting: `tap-cognito --about` lists them all"),
+    # Pools
+    (
+        {"user_pool_ids": ["us-east-1_*"]},
+        "`user_pool_id` and `user_pool_ids` are both set: leave one of them out",
+    ),
+    *(
+        ({"user_pool_id": None, "user_pool_ids": bad}, "`user_pool_ids` is not valid: set it to a")
+        for bad in ([], ["*"], ["us-east-1_Ab*"], ["*_AbCdEf"], ["us-east-1_a"] * 2)
+    ),
+    (
+        {"user_pool_id": None, "user_pool_ids": "us-east-1_*"},
+        "`user_pool_ids` must be of type array",
+    ),
+    (
+        {
+            "user_pool_id": None,
+            "user_pool_ids": ["eu-west-1_*", "us-east-1_a"],
+            "region": "us-east-1",
+        },
+        "`region` is set but `user_pool_ids` names several regions: leave `region` out",
+    ),
+    # What is read, and how fast
+    (
+        {"attributes_include": ["sub"], "attributes_exclude": ["email"]},
+        "`attributes_include` and `attributes_exclude` are both set: leave one of them out",
+    ),
+    ({"attributes_include": ["sub", 5]}, "`attributes_include` is not valid (5): set it to a list"),
+    ({"attributes_exclude": "email"}, "`attributes_exclude` must be of type array"),
+    ({"user_mfa_requests_per_second": 0}, "`user_mfa_requests_per_second` is not valid (0)"),
+    ({"resume_within_hours": -1}, "`resume_within_hours` is not valid (-1): set it to a number"),
+    ({"resume_within_hours": "6"}, "`resume_within_hours` must be of type number"),
+    ({"flattening_enabled": True}, "`flattening_enabled` needs `flattening_max_depth`"),
+    ({"stream_maps": {"users": 5}}, "`stream_maps` is not valid"),
+    ({"stream_maps": {"users": {"email": [SECRET]}}}, "`stream_maps` is not valid"),
+    # Endpoints
+    *(
+        ({"endpoint_url": bad}, "`endpoint_url` is not valid: set it to an http:// or https:// URL")
+        for bad in (
+            *(f"https://{TOKEN}@a", f"https://a:{TOKEN}@b/", f"https://a/?{TOKEN}"),
+            f"https://a#{TOKEN}",
+        )
+    ),
+    ({"endpoint_url": f"https://[{KEY_ID}"}, "`endpoint_url` is not a valid URL"),
+    ({"endpoint_url": "http://moto:5000"}, "`endpoint_url` is http:// on another host"),
+    ({"endpoint_url": "http://127.0.0.1.evil.example"}, "`endpoint_url` is http:// on another"),
+    *(
+        (
+            {**TEMPORARY, name: "env://NAME", "endpoint_url": f"https://{host}"},
+            f"`{name}` is a reference but `endpoint_url` is not AWS's",
+        )
+        for name, host in (
+            ("aws_access_key_id", "cognito.example.com"),
+            ("aws_session_token", "ec2-1-2-3-4.compute.amazonaws.com"),
+        )
+    ),
     # Credentials
     (
         {"aws_access_key_id": KEY_ID},
@@ -184,21 +250,21 @@ BROKEN: list[tuple[dict[str, Any], str]] = [
     ({**PAIR, **VAULT}, "`vault_url` is set but not used: set `api_key_id`, or leave it out"),
     (
         {"aws_assume_role_arn": "reader"},
-        "`aws_assume_role_arn` is not valid (reader): set it to a role such as arn:aws:iam::",
+        "`aws_assume_role_arn` is not valid: set it to a role such as arn:aws:iam::",
     ),
     (
         {**ROLE, "aws_assume_role_session_name": "a b"},
-        "`aws_assume_role_session_name` is not valid (a b)",
+        "`aws_assume_role_session_name` is not valid: set it to 2 to 64 letters",
     ),
     # Filters
     *(
         ({"user_filter": text}, f"`user_filter`: {fault}")
         for text, fault in (
-            ("enabled", "it is no condition"),
-            ('= "a"', "it is no condition"),
-            ('email > "a"', "it is no condition"),
-            ('custom:plan = "a"', "custom:plan cannot be searched"),
-            ('Email = "a"', "Email cannot be searched"),
+            ("enabled", "not a valid condition"),
+            ('= "a"', "not a valid condition"),
+            ('email > "a"', "not a valid condition"),
+            ('custom:plan = "a"', "its attribute cannot be searched"),
+            ('Email = "a"', "its attribute cannot be searched"),
             ("email = a", "the value must be one text in double quotes"),
             ("email = 'a'", "the value must be one text in double quotes"),
             ('email = "a', "the value must be one text in double quotes"),
@@ -224,15 +290,18 @@ def test_settings_that_cannot_work_are_each_named_with_what_to_do(
 
 def test_a_missing_pool_id_is_named_with_an_example() -> None:
     """The one setting that has no default."""
-    assert problems({}) == [
-        "`user_pool_id` is missing: set it to the id of a user pool, such as us-east-1_AbCdEf123"
-    ]
+    (problem,) = problems({})
+    assert problem == (
+        "`user_pool_id` is missing: set it to the id of a user pool, such as us-east-1_AbCdEf123, "
+        "or set `user_pool_ids`"
+    )
 
 
 def test_every_contradiction_is_said_at_once() -> None:
     """Nobody has to run the tap once for each of them."""
     both = {**PAIR, "api_key_id": "x", "aws_profile": "reader", "aws_assume_role_external_id": "x"}
-    assert len(problems({**POOL, **both, "region": "eu-west-1"})) == 5
+    names = {"attributes_include": ["sub"], "attributes_exclude": ["email"]}
+    assert len(problems({**POOL, **both, **names})) == 5
 
 
 # Through the command line
@@ -307,7 +376,7 @@ def test_a_missing_permission_is_one_line_with_the_policy_that_grants_it(
     }
 
 
-@pytest.mark.parametrize("place", ["exa_mple", "localhost:99999", "localhost:port"])
+@pytest.mark.parametrize("place", ["localhost_.localhost", "localhost:99999", "localhost:port"])
 def test_an_endpoint_that_boto3_does_not_take_is_one_line(place: str) -> None:
     """The line names the setting, and what a host and a port may be."""
     line = refusal({**POOL, **TEMPORARY, "endpoint_url": f"http://{place}"})

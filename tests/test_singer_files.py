@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from emulator import Emulator, Pool
 from support import TIMEOUT, emulator_config
-from tap_cognito import cli, inputs
+from tap_cognito import cli, singer_files
 from tap_cognito.errors import TapCognitoError
 from tap_cognito.settings import SCHEMA
 from tap_cognito.tap import TapCognito
@@ -122,15 +122,19 @@ def test_any_bookmark_and_method_are_taken_or_refused(
 @pytest.mark.parametrize(
     ("option", "content", "fault"),
     [
-        ("config", b"", "config.json is no JSON: Expecting value, line 1, column 1"),
+        ("config", b"", "config.json is not JSON: Expecting value, line 1, column 1"),
         ("config", b"[]", "config.json must be a JSON object"),
-        ("config", b'{"a": 1,}', "config.json is no JSON"),
-        ("catalog", b'{"streams": [1]}', "catalog.json is no Singer catalog"),
+        ("config", b'{"a": 1,}', "config.json is not JSON"),
+        ("catalog", b'{"streams": [1]}', "catalog.json is not a Singer catalog, at `streams`"),
         ("catalog", b'{"streams": []}', "catalog.json has none of this tap's streams"),
-        ("state", b"\xff", "state.json is no JSON in UTF-8"),
+        ("state", b"\xff", "state.json is not JSON in UTF-8"),
         ("state", b'{"singer_state": {}}', "state.json has no `bookmarks`"),
-        ("state", b'{"bookmarks": {"orders": {}}}', "is of another tap"),
-        ("state", b'{"bookmarks": {"users": {"partitions": []}}}', "it has partitions"),
+        ("state", b'{"bookmarks": {"orders": {}}}', "has bookmarks of streams of another tap"),
+        (
+            "state",
+            b'{"bookmarks": {"users": {"partitions": [{"context": {"account": "1"}}]}}}',
+            "state.json is not of this tap's form, at `bookmarks.partitions.context`",
+        ),
     ],
 )
 def test_a_fault_names_its_file(run: Any, option: str, content: bytes, fault: str) -> None:
@@ -143,14 +147,14 @@ def test_a_fault_names_its_file(run: Any, option: str, content: bytes, fault: st
 def test_a_config_file_that_is_missing_is_named(tmp_path: Path) -> None:
     """A path that leads nowhere is told with the system's reason."""
     with pytest.raises(TapCognitoError, match=r"nowhere\.json: No such file"):
-        inputs.config(str(tmp_path / "nowhere.json"))
+        singer_files.load_config(str(tmp_path / "nowhere.json"))
 
 
 @pytest.mark.parametrize(
     ("variable", "value", "fault"),
     [
         ("TAP_COGNITO_MAX_REQUESTS_PER_SECOND", "many", "must be a whole number"),
-        ("TAP_COGNITO_STREAM_MAPS", "{", "must be JSON"),
+        ("TAP_COGNITO_STREAM_MAPS", "{", "must be a JSON object"),
     ],
 )
 def test_a_variable_that_cannot_be_read_is_named(

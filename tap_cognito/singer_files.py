@@ -1,0 +1,204 @@
+"""The files of a run: config, catalog and state, read so that a fault names its file."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import logging
+import re
+import time
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from singer_sdk.singerlib import Catalog
+
+from tap_cognito import logs
+from tap_cognito.errors import TapCognitoError
+from tap_cognito.settings import SECRETS
+from tap_cognito.singer_schemas import CATALOG, STATE
+from tap_cognito.validation import parse_date
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from jsonschema import Draft202012Validator, ValidationError
+
+_MAX_MIB = 64
+"""A state of 10,000 pools, each with a scan under way, is a tenth of it."""
+
+_DAY = 86_400
+"""Seconds that clocks may differ by, and more: a bookmark beyond it was not made by a run."""
+
+logger = logging.getLogger("tap-cognito")
+
+
+def load_config(path: str) -> dict[str, Any]:
+    """Read a config file.
+
+    Args:
+        path: Its path; it may be a pipe.
+
+    Returns:
+        The settings in it, not yet checked. Those that are secret are masked on stderr from now
+        on.
+
+    Raises:
+        TapCognitoError: If it cannot be read or is not a JSON object.
+    """
+    # What is no file may be anything: the settings themselves, or a secret.
+    shown = f" {path}" if re.fullmatch(r"[\w ./\\:-]{1,200}\.json", path) else ""
+    try:
+        with Path(path).open("rb") as file:
+            config = _read_object(file, f"--config {path[:200]}")
+    except OSError as error:
+        raise TapCognitoError(f"--config{shown}: {error.strerror}; it must be a file") from None
+    except ValueError:
+        raise TapCognitoError("--config is not the path of a file") from None
+    for name in SECRETS:
+        if isinstance(config.get(name), str):
+            logs.hide(config[name])
+    return config
+
+
+def load_catalog(file: IO[str], streams: Mapping[str, Collection[str]]) -> Catalog:
+    """Read a catalog.
+
+    Args:
+        file: The file.
+        streams: The primary keys of each of the tap's streams, by its name.
+
+    Returns:
+        The catalog, with `stream`, `selected` and the replication in the place where the SDK
+        looks for them.
+
+    Raises:
+        TapCognitoError: If it is not a Singer catalog, or another tap's, or lacks a key column.
+    """
+    subject = f"--catalog {file.name}"
+    catalog = _read_object(file, subject)
+    if error := _first_error(CATALOG, catalog):
+        raise TapCognitoError(
+            f"{subject} is not a Singer catalog, at {_where(error)}: make one with --discover"
+        )
+    known = [entry for entry in catalog["streams"] if entry["tap_stream_id"] in streams]
+    if not known:
+        raise TapCognitoError(
+            f"{subject} has none of this tap's streams ({', '.join(sorted(streams))}): "
+            "is it another tap's? Make one with --discover"
+        )
+    for entry in known:
+        name = entry["tap_stream_id"]
+        if entry.get("stream") not in {None, name}:
+            logger.warning("%s: `stream` of %s is not used, only its id", subject, name)
+        entry["stream"] = name
+        _complete(entry, streams[name])
+        columns = entry.get("schema", {}).get("properties", {})
+        if not set(streams[name]) <= set(columns):
+            fault = f"lacks a column of the key of `{name}`: {', '.join(streams[name])}"
+        elif not set(entry["key_properties"]) <= set(columns):
+            fault = f"has `key_properties` of `{name}` that are not among its columns"
+        else:
+            continue
+        raise TapCognitoError(f"{subject} {fault}. Make one with --discover")
+    return Catalog.from_dict({"streams": known})
+
+
+def load_state(file: IO[str], streams: Collection[str]) -> dict[str, Any]:
+    """Read a state.
+
+    Args:
+        file: The file.
+        streams: The names of the tap's streams.
+
+    Returns:
+        The state; empty for a first run. A bookmark may be of the old form, without partitions.
+
+    Raises:
+        TapCognitoError: If it is not a Singer state, or another tap's.
+    """
+    subject = f"--state {file.name}"
+    state = _read_object(file, subject)
+    error = _first_error(STATE, state)
+    if state and "bookmarks" not in state:
+        fault = "has no `bookmarks`"
+    elif error:
+        fault = f"is not of this tap's form, at {_where(error)}"
+    elif set(state.get("bookmarks", ())) - set(streams):
+        fault = "has bookmarks of streams of another tap"
+    else:
+        fault = next(filter(None, map(_date_fault, _bookmarks(state))), "")
+    if fault:
+        raise TapCognitoError(
+            f"{subject} {fault}: give the last STATE of this tap, or none to start over"
+        )
+    return state
+
+
+def _complete(entry: dict[str, Any], keys: Collection[str]) -> None:
+    """Put what older or shorter catalogs say, or leave out, where the SDK looks for it."""
+    metadata = {tuple(item["breadcrumb"]): item["metadata"] for item in entry.get("metadata") or ()}
+    if entry.get("selected") is not None:
+        metadata.setdefault((), {}).setdefault("selected", entry["selected"])
+    root = metadata.get((), {})
+    for key in ("replication-method", "replication-key"):
+        if root.get(key):
+            entry[key.replace("-", "_")] = root[key]
+    entry["key_properties"] = (
+        entry.get("key_properties") or root.get("table-key-properties") or list(keys)
+    )
+    if metadata:  # without any, the SDK selects everything
+        for key in entry["key_properties"]:
+            metadata.setdefault(("properties", key), {})["inclusion"] = "automatic"
+    entry["metadata"] = [
+        {"breadcrumb": list(breadcrumb), "metadata": values}
+        for breadcrumb, values in metadata.items()
+    ]
+
+
+def _bookmarks(state: Mapping[str, Any]) -> list[dict[str, Any]]:
+    bookmarks = list(state.get("bookmarks", {}).values())
+    return bookmarks + [part for whole in bookmarks for part in whole.get("partitions", ())]
+
+
+def _date_fault(bookmark: Mapping[str, Any]) -> str:
+    for key in ("replication_key_value", "starting_replication_value"):
+        if bookmark.get(key) is not None:
+            try:
+                seconds = parse_date(bookmark[key]).timestamp()
+            except (ValueError, OverflowError):
+                return "has a bookmark that is not a date"
+            if not 0 <= seconds <= time.time() + _DAY:
+                return "has a bookmark that no run has made"
+    return ""
+
+
+def _first_error(validator: Draft202012Validator, value: Any) -> ValidationError | None:
+    return next(validator.iter_errors(value), None)
+
+
+def _where(error: ValidationError) -> str:
+    """The place of an error, by those names that the form itself gives."""
+    path = [str(part) for part in error.absolute_schema_path]
+    names = [name for keyword, name in itertools.pairwise(path) if keyword == "properties"]
+    return f"`{'.'.join(names)}`" if names else "its top"
+
+
+def _read_object(file: IO[Any], name: str) -> dict[str, Any]:
+    content = getattr(file, "buffer", file).read(_MAX_MIB * 1024 * 1024 + 1)
+    if len(content) > _MAX_MIB * 1024 * 1024:
+        raise TapCognitoError(f"{name} is larger than {_MAX_MIB} MiB")
+    try:
+        value = json.loads(content.decode("utf-8-sig"), parse_constant=_refuse)
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise TapCognitoError(f"{name} is not JSON: {error.msg}, {where}") from None
+    except (ValueError, RecursionError):
+        raise TapCognitoError(f"{name} is not JSON in UTF-8, or nested too deep") from None
+    if not isinstance(value, dict):
+        raise TapCognitoError(f"{name} must be a JSON object")
+    return value
+
+
+def _refuse(constant: str) -> None:
+    """NaN and Infinity, which Python takes and JSON does not have."""
+    raise ValueError(constant)

@@ -1,0 +1,119 @@
+"""The forms of a catalog and a state, as JSON Schemas."""
+
+from __future__ import annotations
+
+from jsonschema import Draft202012Validator
+
+from tap_cognito.settings import POOL_ID
+from tap_cognito.validation import LONGEST_DATE
+
+_NAMES = {"type": ["array", "null"], "items": {"type": "string"}}
+_TEXT = {"type": ["string", "null"]}
+_FLAG = {"type": ["boolean", "null"]}
+
+CATALOG = Draft202012Validator(
+    {
+        "type": "object",
+        "required": ["streams"],
+        "properties": {
+            "streams": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["tap_stream_id"],
+                    "properties": {
+                        "tap_stream_id": {"type": "string"},
+                        "stream": _TEXT,
+                        "selected": _FLAG,
+                        "key_properties": _NAMES,
+                        "replication_key": _TEXT,
+                        "replication_method": _TEXT,
+                        "schema": {"$ref": "#/$defs/schema"},
+                        "metadata": {
+                            "type": ["array", "null"],
+                            "items": {
+                                "type": "object",
+                                "required": ["breadcrumb", "metadata"],
+                                "properties": {
+                                    "breadcrumb": {"type": "array", "items": {"type": "string"}},
+                                    "metadata": {
+                                        "type": "object",
+                                        "properties": {
+                                            "selected": _FLAG,
+                                            "selected-by-default": _FLAG,
+                                            "replication-key": _TEXT,
+                                            "replication-method": _TEXT,
+                                            "forced-replication-method": _TEXT,
+                                            "table-key-properties": _NAMES,
+                                        },
+                                    },
+                                },
+                            },
+                        },
+                    },
+                },
+            }
+        },
+        "$defs": {
+            "schema": {
+                "type": "object",
+                "properties": {
+                    "type": {"type": ["string", "array"], "items": {"type": "string"}},
+                    "properties": {
+                        "type": "object",
+                        "additionalProperties": {"$ref": "#/$defs/schema"},
+                    },
+                    "items": {"$ref": "#/$defs/schema"},
+                },
+            }
+        },
+    }
+)
+
+_BOOKMARK = {
+    "replication_key": _TEXT,
+    "replication_key_value": {**_TEXT, "maxLength": LONGEST_DATE},
+    "replication_key_signpost": {**_TEXT, "maxLength": LONGEST_DATE},
+    "starting_replication_value": {**_TEXT, "maxLength": LONGEST_DATE},
+    "progress_markers": {"type": "object"},
+}
+
+STATE = Draft202012Validator(
+    {
+        "type": "object",
+        "properties": {
+            "currently_syncing": _TEXT,
+            "bookmarks": {
+                "type": "object",
+                "additionalProperties": {
+                    "type": "object",
+                    "properties": {
+                        **_BOOKMARK,
+                        "version": {"type": ["integer", "null"], "minimum": 0},
+                        "scan": {"type": ["object", "null"]},
+                        "partitions": {
+                            "type": "array",
+                            "items": {
+                                "type": "object",
+                                "required": ["context"],
+                                "properties": {
+                                    **_BOOKMARK,
+                                    "filter": {**_TEXT, "pattern": "^[0-9a-f]{1,128}$"},
+                                    "context": {
+                                        "type": "object",
+                                        "required": ["user_pool_id"],
+                                        "properties": {
+                                            "user_pool_id": {"type": "string", "pattern": POOL_ID}
+                                        },
+                                        "additionalProperties": False,
+                                    },
+                                },
+                            },
+                        },
+                    },
+                    "additionalProperties": False,
+                },
+            },
+        },
+    }
+)
