@@ -16,6 +16,7 @@ from singer_sdk.helpers.capabilities import (
 
 from tap_cognito import credentials, secret_references, settings, singer_files, validation
 from tap_cognito.errors import AccessDeniedError, TapCognitoError
+from tap_cognito.stream_maps import register_streams, validate_stream_maps
 from tap_cognito.streams import STREAMS
 from tap_cognito.user_pool import UserPool
 from tap_cognito.writer import LineWriter
@@ -63,6 +64,14 @@ class TapCognito(Tap):
 
     def _setup_signal_handlers(self) -> None:
         """Leave signals to the command line: the SDK's way ends a stopped run with status 0."""
+
+    def setup_mapper(self) -> None:
+        """Make the SDK's mapper, once `stream_maps` was compared with the streams."""
+        maps = self.config.get("stream_maps", {})
+        if problems := list(validate_stream_maps(maps, self.streams)):
+            raise TapCognitoError("; ".join(problems))
+        super(Tap, self).setup_mapper()
+        register_streams(self.mapper, self.catalog)
 
     def discover_streams(self) -> list[Stream]:
         """List the streams; no request is made."""

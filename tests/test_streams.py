@@ -621,7 +621,7 @@ def test_a_stream_map_that_fails_is_one_line_that_names_the_setting(small: Emula
 @pytest.mark.parametrize(
     ("user_filter", "fault"),
     [
-        ('custom:plan = "free"', "custom:plan cannot be searched"),
+        ('custom:plan = "free"', "its attribute cannot be searched"),
         ('email = "a', "the value must be one text in double quotes"),
         ('email = "a" and name = "b"', "Cognito takes one condition only"),
     ],

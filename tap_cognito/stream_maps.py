@@ -1,0 +1,179 @@
+"""What is surely a mistake in `stream_maps`, found before the first request.
+
+The SDK ignores a stream that does not exist: a mask on personal data would silently do nothing. An
+expression for a column that does not exist is no mistake: that is how a column is added.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import fnmatch
+import re
+import traceback
+from typing import TYPE_CHECKING, Any
+
+from singer_sdk.singerlib import Catalog
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+    from singer_sdk import Stream
+    from singer_sdk.mapper import PluginMapper
+
+_REMOVED = (None, "__NULL__")
+_FILTER = "__filter__"
+_NAMES = {
+    *(
+        "bool",
+        "datetime",
+        "fake",
+        "float",
+        "int",
+        "json",
+        "md5",
+        "rand",
+        "randint",
+        "sha256",
+        "str",
+    ),
+    *("_", "record", "config", "__stream_name__", "__original_stream_name__"),
+}
+"""What the SDK gives to an expression beside the columns, and `self` for a column that exists."""
+
+
+def validate_stream_maps(
+    stream_maps: Mapping[str, Any], streams: Mapping[str, Stream]
+) -> Iterator[str]:
+    """Find maps of streams and columns that do not exist, and expressions that cannot work.
+
+    Args:
+        stream_maps: The value of the setting, as its JSON Schema allows it.
+        streams: The tap's streams by name.
+
+    Yields:
+        One sentence for each problem. Expressions are not repeated: they may name people.
+    """
+    for pattern, value in stream_maps.items():
+        if pattern == "__else__":
+            continue
+        definition: dict[str, Any] = value if isinstance(value, dict) else {}
+        source = definition.get("__source__", pattern)
+        matched = [stream for name, stream in streams.items() if fnmatch.fnmatch(name, source)]
+        if not matched:
+            yield f"`stream_maps` names a stream that does not exist{_similar(source, streams)}"
+            continue
+        subject = f"`stream_maps` of `{'`, `'.join(stream.name for stream in matched)}`"
+        for problem in _column_problems(definition, matched):
+            yield f"{subject} {problem}"
+        for stream in matched:
+            if missing := _missing_keys(definition, stream):
+                yield (
+                    f"`stream_maps` of `{stream.name}` leaves out {missing} of its key: keep it, "
+                    "or set `__key_properties__`"
+                )
+
+
+def explain_failure(error: BaseException, stream: str) -> str:
+    """Say which expression failed while a record was mapped.
+
+    Args:
+        error: What the mapper raised: an error of the SDK, or whatever the expression did.
+        stream: The name of the stream.
+
+    Returns:
+        One sentence with the column, and no value.
+    """
+    column = "a column"
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        # No error of the SDK names the column. Its evaluator has an `_eval` too.
+        if frame.f_code.co_name == "_eval" and "expr_parsed" in frame.f_locals:
+            column = _shown(frame.f_locals.get("property_name") or _FILTER)
+    reason = type(error.__cause__ or error).__name__
+    return (
+        f"`stream_maps`: the expression for {column} of `{stream}` failed ({reason}): it must work "
+        "for every record, and for nulls"
+    )
+
+
+def register_streams(mapper: PluginMapper, catalog: Catalog) -> None:
+    """Give a mapper its streams.
+
+    The SDK's way fails when there is a map for a stream that is not selected: it takes the key
+    columns away, and misses them. Such a stream keeps all its columns here; nobody reads it.
+
+    Args:
+        mapper: The mapper.
+        catalog: The catalog of the run.
+    """
+    for entry in catalog.streams:
+        if entry.metadata.resolve_selection()[()]:
+            mapper.register_raw_streams_from_catalog(Catalog({entry.tap_stream_id: entry}))
+        else:
+            mapper.register_raw_stream_schema(
+                entry.tap_stream_id, entry.schema.to_dict(), entry.key_properties
+            )
+
+
+def _column_problems(definition: Mapping[str, Any], streams: list[Stream]) -> Iterator[str]:
+    columns = {name for stream in streams for name in stream.schema["properties"]}
+    given = {name for stream in streams for name in columns if _is_given(stream, name)}
+    for column, expression in definition.items():
+        if column in {"__else__", "__source__", "__alias__", "__key_properties__"}:
+            continue
+        if column.startswith("__") and column != _FILTER:
+            yield f"has an option that does not exist{_similar(column, [_FILTER])}"
+        elif expression in _REMOVED:
+            if column not in columns and column != _FILTER:
+                yield f"removes a column that does not exist{_similar(column, columns)}"
+        else:
+            for fault in _faults(expression, given, columns, {column} & given):
+                yield f"has an expression for {_shown(column)} {fault}"
+
+
+def _is_given(stream: Stream, column: str) -> bool:
+    """Whether an expression finds the column in a record."""
+    return column in stream.schema["properties"] and (
+        not stream.selected or stream.mask["properties", column]
+    )
+
+
+def _faults(
+    expression: str, given: Collection[str], columns: Collection[str], itself: Collection[str]
+) -> Iterator[str]:
+    try:
+        nodes = list(ast.walk(ast.parse(expression, mode="eval")))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        yield "that cannot be parsed"
+        return
+    names = [node for node in nodes if isinstance(node, ast.Name)]
+    bound = {name.id for name in names if isinstance(name.ctx, ast.Store)}
+    for name in sorted({name.id for name in names} - bound - _NAMES - set(given)):
+        if name == "self":
+            if not itself:
+                yield "with `self`, but there is no such column"
+        elif name in columns:
+            yield f"with the column `{name}`, which is not selected"
+        else:
+            yield f"with a name that is not a column{_similar(name, columns)}"
+
+
+def _missing_keys(definition: Mapping[str, Any], stream: Stream) -> str:
+    defined = {name for name, value in definition.items() if value not in _REMOVED}
+    kept = set() if "__else__" in definition else set(stream.schema["properties"])
+    kept -= {name for name, value in definition.items() if value in _REMOVED}
+    keys = definition.get("__key_properties__", stream.primary_keys) or ()
+    if missing := [key for key in keys if key not in kept | defined]:
+        return ", ".join(map(_shown, missing))
+    return ""
+
+
+def _similar(name: str, known: Collection[str]) -> str:
+    similar = difflib.get_close_matches(name, known, n=1)
+    return (
+        f": did you mean `{similar[0]}`?" if similar else f": there are {', '.join(sorted(known))}"
+    )
+
+
+def _shown(column: str) -> str:
+    return f"`{column}`" if re.fullmatch(r"\w{1,60}", column) else "a column"
