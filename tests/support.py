@@ -13,12 +13,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
+from forking import Forked
 from quickstart import pool
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     import psycopg
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 COLUMNS = ("username", "email", "status", "enabled", "created_at", "updated_at", "attributes")
 TIMEOUT = 120
 """Seconds after which a program is taken to hang."""
+_TAP = (sys.executable, "-m", "tap_cognito")
+_TARGET = Path(sysconfig.get_path("scripts")) / "target-postgres"
 
 
 @dataclass(frozen=True)
@@ -93,15 +96,12 @@ def run_tap(
 ) -> subprocess.CompletedProcess[str]:
     """Run tap-cognito to its end, with a configuration file and nothing of the machine's AWS."""
     with ExitStack() as stack:
-        return subprocess.run(
-            [*_tap(stack, config), *arguments],
-            env=_environment(env),
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            timeout=TIMEOUT,
-            check=False,
-        )
+        command = [*_TAP, *_config(stack, config), *arguments]
+        nothing = stack.enter_context(Path(os.devnull).open())
+        stdout, stderr = (stack.enter_context(_scratch()) for _ in range(2))
+        run = _start(stack, command, env, nothing, stdout, stderr)
+        status = run.wait(TIMEOUT)
+        return subprocess.CompletedProcess(command, status, _content(stdout), _content(stderr))
 
 
 def load(
@@ -112,33 +112,18 @@ def load(
 ) -> str:
     """Pipe tap-cognito into target-postgres; both must end well. Return what they logged."""
     with ExitStack() as stack:
-        log = stack.enter_context(tempfile.TemporaryFile("w+", encoding="utf-8"))
-        environment = _environment(env)
-        tap = stack.enter_context(
-            subprocess.Popen(
-                [*_tap(stack, config), *arguments],
-                env=environment,
-                stdout=subprocess.PIPE,
-                stderr=log,
-            )
-        )
-        stack.callback(tap.kill)
-        target_command = Path(sysconfig.get_path("scripts")) / "target-postgres"
-        code = subprocess.run(
-            [target_command, "--config", _file(stack, target)],
-            env=environment,
-            stdin=tap.stdout,
-            stdout=subprocess.DEVNULL,
-            stderr=log,
-            timeout=TIMEOUT,
-            check=False,
-        ).returncode
-        assert tap.stdout
-        tap.stdout.close()  # so that a tap whose target has died is told
-        codes = (tap.wait(TIMEOUT), code)
-        log.seek(0)
-        logged = log.read()
-        assert codes == (0, 0), logged
+        reader = [*_TAP, *_config(stack, config), *arguments]
+        loader: list[str | Path] = [_TARGET, *_config(stack, target)]
+        nothing = stack.enter_context(Path(os.devnull).open("r+"))
+        log = stack.enter_context(_scratch())
+        read, write = os.pipe()
+        # Closed when the programs have them: each is told of the other's end.
+        with os.fdopen(read) as source, os.fdopen(write, "w") as sink:
+            tap = _start(stack, reader, env, nothing, sink, log)
+            postgres = _start(stack, loader, env, source, nothing, log)
+        statuses = tap.wait(TIMEOUT), postgres.wait(TIMEOUT)
+        logged = _content(log)
+        assert statuses == (0, 0), logged
         return logged
 
 
@@ -163,15 +148,36 @@ def wire_row(user: Mapping[str, Any], *, attributes_as_list: bool = False) -> tu
     return pool.row({**user, **dates}, attributes_as_list=attributes_as_list)
 
 
-def _tap(stack: ExitStack, config: Mapping[str, Any]) -> list[str | Path]:
-    return [sys.executable, "-m", "tap_cognito", "--config", _file(stack, config)]
+def _start(
+    stack: ExitStack,
+    command: Sequence[str | Path],
+    env: Mapping[str, str] | None,
+    *streams: IO[str],
+) -> Forked | subprocess.Popen[bytes]:
+    """Start a program, with its three streams, that ends with the stack, at the latest."""
+    # Elsewhere libraries of the system may not survive a fork.
+    start = Forked if sys.platform == "linux" else subprocess.Popen
+    stdin, stdout, stderr = streams
+    program = start(command, env=_environment(env), stdin=stdin, stdout=stdout, stderr=stderr)
+    stack.enter_context(program)
+    stack.callback(program.kill)
+    return program
 
 
-def _file(stack: ExitStack, content: Mapping[str, Any]) -> Path:
+def _scratch() -> IO[str]:
+    return tempfile.TemporaryFile("w+", encoding="utf-8")
+
+
+def _content(file: IO[str]) -> str:
+    file.seek(0)
+    return file.read()
+
+
+def _config(stack: ExitStack, content: Mapping[str, Any]) -> tuple[str, Path]:
     folder = stack.enter_context(tempfile.TemporaryDirectory())
     path = Path(folder) / "config.json"
     path.write_text(json.dumps(content), encoding="utf-8")
-    return path
+    return "--config", path
 
 
 def _environment(more: Mapping[str, str] | None) -> dict[str, str]:

@@ -1,0 +1,171 @@
+"""Programs without the time of their imports: forks of a process that has these.
+
+As a program, this is that process. It has no threads, so that it may fork; pytest's own has some.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import importlib
+import json
+import os
+import runpy
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from typing_extensions import Self
+
+_IMPORTS = ("psycopg", "tap_cognito.tap", "tap_cognito.writer", "target_postgres.target")
+_LONGEST = 1 << 18
+"""Bytes of a request."""
+
+
+class Forked:
+    """A program under way, with the part of `subprocess.Popen` that the tests need.
+
+    Only the start of Python itself is not its own: what Python reads then (`PYTHON...`), and
+    warnings of imports.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str | Path],
+        *,
+        env: Mapping[str, str],
+        stdin: IO[Any],
+        stdout: IO[Any],
+        stderr: IO[Any],
+    ) -> None:
+        """Start it.
+
+        Args:
+            command: A script, or Python with `-m` and a module, and its arguments.
+            env: Its environment.
+            stdin: The file that it reads.
+            stdout: The file that it writes to.
+            stderr: The file that it logs to.
+        """
+        self.args = [str(part) for part in command]
+        report, reported = os.pipe()
+        request = json.dumps([self.args, dict(env), os.getcwd()])  # noqa: PTH109
+        streams = [stream.fileno() for stream in (stdin, stdout, stderr)]
+        socket.send_fds(_server(), [request.encode()], [*streams, reported])
+        os.close(reported)
+        self._report = os.fdopen(report)
+        self._pid = int(self._report.readline())
+        self._status: int | None = None
+
+    def __enter__(self) -> Self:
+        """Let its end be waited for."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Wait for its end."""
+        self.wait()
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end; return the exit status.
+
+        Raises:
+            subprocess.TimeoutExpired: If it has not ended in time.
+        """
+        if self._status is None:
+            if not self._has_ended(timeout):
+                raise subprocess.TimeoutExpired(self.args, timeout or 0)
+            self._status = int(self._report.readline())
+            self._report.close()
+        return self._status
+
+    def kill(self) -> None:
+        """End it at once, unless it has ended."""
+        if self._status is None and not self._has_ended(0):
+            os.kill(self._pid, signal.SIGKILL)
+
+    def _has_ended(self, timeout: float | None) -> bool:
+        return bool(select.select([self._report], [], [], timeout)[0])
+
+
+@functools.cache
+def _server() -> socket.socket:
+    """Start the process that forks."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with theirs:
+        process = subprocess.Popen(
+            [sys.executable, __file__, str(theirs.fileno())],
+            stdin=subprocess.DEVNULL,
+            pass_fds=[theirs.fileno()],
+            start_new_session=True,
+        )
+    atexit.register(process.wait)
+    atexit.register(ours.close)  # this first
+    return ours
+
+
+def _serve(requests: socket.socket) -> Any:
+    """Fork for each request, report the fork's end; return the request, in the fork."""
+    reports: dict[int, int] = {}
+
+    def report(*_: object) -> None:
+        with suppress(ChildProcessError):
+            while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+                pid, status = ended
+                with os.fdopen(reports.pop(pid), "w") as file:
+                    file.write(f"{os.waitstatus_to_exitcode(status)}\n")
+
+    signal.signal(signal.SIGCHLD, report)
+    while True:
+        request, descriptors, _, _ = socket.recv_fds(requests, _LONGEST, 4)
+        if not request:
+            sys.exit()
+        *streams, reported = descriptors
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})  # until `reports` has it
+        pid = os.fork()
+        if pid:
+            os.write(reported, f"{pid}\n".encode())
+            reports[pid] = reported
+        else:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            os.close(reported)
+            for number, stream in enumerate(streams):
+                os.dup2(stream, number)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+        for stream in streams:
+            os.close(stream)
+        if not pid:
+            return json.loads(request)
+
+
+def main() -> None:
+    """Be the process that forks; in a fork, be the program."""
+    sys.path[0] = os.getcwd()  # noqa: PTH109 - as for `python -m`
+    for module in _IMPORTS:
+        importlib.import_module(module)
+    with socket.socket(fileno=int(sys.argv[1])) as requests:
+        command, environment, folder = _serve(requests)
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    time.tzset()
+    if command[0] == sys.executable:
+        del command[0]
+    if command[0] == "-m":
+        sys.argv = command[1:]
+        runpy.run_module(command[1], run_name="__main__", alter_sys=True)
+    else:
+        sys.argv = command
+        runpy.run_path(command[0], run_name="__main__")
+
+
+if __name__ == "__main__":
+    main()
