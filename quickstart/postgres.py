@@ -13,6 +13,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -30,6 +31,17 @@ _PATIENCE = 60
 """Seconds that a start may take on a busy machine."""
 _TRIES = 3
 """Starts, as another program may take the port that was free."""
+_STOP = getattr(signal, "SIGQUIT", signal.SIGTERM)
+"""To Postgres: end at once. Its data go too."""
+_GUARD = """
+import os, shutil, sys
+sys.stdin.read()
+os.kill(int(sys.argv[1]), int(sys.argv[2]))
+while os.path.exists(sys.argv[3]):
+    shutil.rmtree(sys.argv[3], ignore_errors=True)
+"""
+"""Python that ends the server and removes its folder when its input ends, as it does when we are
+killed."""
 
 
 class PostgresError(Exception):
@@ -96,8 +108,7 @@ def serve() -> Iterator[Postgres]:
                     *(programs / "postgres", "-D", data, *listen),
                     *("-c", "unix_socket_directories=", "-c", "fsync=off"),
                 ],
-                # To Postgres: end at once. Its data go too.
-                stop_by=getattr(signal, "SIGQUIT", signal.SIGTERM),
+                stop_by=_STOP,
                 cwd=folder,
                 **options | {"stdout": log},
             )
@@ -105,6 +116,11 @@ def serve() -> Iterator[Postgres]:
                 break
         else:
             raise PostgresError(f"Postgres did not start: {(folder / 'log').read_text()}")
+        read, write = os.pipe()
+        stack.callback(os.close, write)
+        guard = [sys.executable, "-ISc", _GUARD, str(server.pid), str(int(_STOP)), str(folder)]
+        stopping.start(stack, guard, stdin=read)
+        os.close(read)
         yield postgres
 
 
