@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import functools
 import itertools
-import os
+import signal
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import botocore.session
 import pytest
-from filelock import FileLock
 
 from identities import Stage, stage
 from quickstart import pool
 from quickstart import postgres as embedded
-from quickstart.pipeline import PLUGINS, Meltano, forget_settings
+from quickstart.pipeline import Meltano, forget_settings
+from selection import Scheduling, arrange
 from support import Database
 
 if TYPE_CHECKING:
@@ -28,10 +28,22 @@ def pytest_configure() -> None:
     """Keep what is set for real pools and databases away from the tests.
 
     And let botocore read the descriptions of AWS's services once, not for each of a thousand
-    sessions.
+    sessions; and let SIGTERM end the tests as Ctrl-C does, with all that they have started.
     """
     forget_settings()
     botocore.session.create_loader = functools.cache(botocore.session.create_loader)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
+    """Mark and sort the tests."""
+    arrange(items)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
+    """Choose how the tests are distributed over processes."""
+    return Scheduling(config, log)
 
 
 _numbers = itertools.count(1)
@@ -53,22 +65,11 @@ def database(postgres: Postgres) -> Database:
     return fresh
 
 
-@pytest.fixture
-def _plugins(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Meltano's plugins, installed by the first test of this run that needs them.
-
-    For one test at a time, of all processes: Meltano's runs share a folder for their files.
-    """
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
-    done = shared / "plugins"
-    with FileLock(f"{PLUGINS}.lock"):
-        if not done.exists():
-            with ExitStack() as stack:
-                assert Meltano(stack, {}, postgres)("install") == 0
-            done.touch()
-        yield
+@pytest.fixture(scope="session")
+def _plugins(postgres: Postgres) -> None:
+    """Meltano's plugins, installed."""
+    with ExitStack() as stack:
+        assert Meltano(stack, {}, postgres)("install") == 0
 
 
 @pytest.fixture(scope="session")
