@@ -84,7 +84,9 @@ def _settings_table(whose: str) -> str:
             default = f"`{json.dumps(setting['default'])}`"
         for title, values in (("One of", "enum"), ("For example", "examples")):
             if values in setting:
-                description += f" {title}: {', '.join(f'`{_text(value)}`' for value in setting[values])}."
+                description += (
+                    f" {title}: {', '.join(f'`{_text(value)}`' for value in setting[values])}."
+                )
         rows.append((f"`{name}`", kind, default, description))
     return _table(rows)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import traceback
+from pathlib import Path
+
 
 class TapCognitoError(Exception):
     """A run cannot go on, for a reason that its user can mend.
@@ -38,3 +41,22 @@ class StreamsFailedError(TapCognitoError):
     def __init__(self, failures: list[TapCognitoError]) -> None:
         super().__init__("; ".join(map(str, failures)))
         self.failures = failures
+
+
+def bug(error: BaseException) -> TapCognitoError:
+    """Report an unexpected error by where it was raised, not by its text, which may hold anything.
+
+    Args:
+        error: What was raised.
+
+    Returns:
+        One line for the user.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    where = ""
+    if frames:
+        frame = frames[-1]
+        where = f" in {frame.name}, line {frame.lineno} of {Path(frame.filename).name}"
+    return TapCognitoError(
+        f"a bug: {type(error).__name__}{where}. TAP_COGNITO_LOGLEVEL=DEBUG shows more"
+    )

@@ -2,86 +2,97 @@
 
 from __future__ import annotations
 
-import contextlib
-import threading
 import time
 from typing import TYPE_CHECKING
 
-from tap_cognito.errors import TapCognitoError
-from tap_cognito.pace import Stopped
-
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Iterable, Iterator
-    from typing import Any
+    from collections.abc import Sequence
+    from types import TracebackType
 
-    from tap_cognito.user_pool import UserPool
+    from typing_extensions import Self
+
+    from tap_cognito.cognito.parallel import Batch
+    from tap_cognito.cognito.pools import Region
 
 _INTERVAL = 5.0
 """Seconds between two lines."""
 
 
-def logged(
-    pages: Iterable[list[Any]],
-    logger: logging.Logger,
-    pool: UserPool,
-    *,
-    is_whole_pool: bool,
-) -> Iterator[list[Any]]:
-    """Pass pages of users on, and say in the log how far they are.
+class Progress:
+    """Logs how far a scan is: every few seconds, and at its end.
 
     Args:
-        pages: The pages.
-        logger: Where to say it.
-        pool: Where they come from.
-        is_whole_pool: Whether to ask the pool, once a scan has taken a few seconds, about how
-            many users it has; without the permission the log does without.
-
-    Yields:
-        The pages, unchanged.
+        name: What is read, such as `users`.
+        logger: Where to log.
+        regions: Where it is read.
     """
-    start = said = time.monotonic()
-    pace = pool.user_pace
-    requests, throttled = pace.requests, pace.throttled_requests
-    count = 0
-    totals: list[int | None] = []
-    stop = threading.Event()
-    ask = threading.Thread(target=_ask, args=(pool, totals, stop), name="estimate", daemon=True)
-    try:
-        for page in pages:
-            count += len(page)
-            yield page
-            now = time.monotonic()
-            if is_whole_pool and not ask.ident and now - start >= _INTERVAL / 2:
-                ask.start()
-            if now - said >= _INTERVAL:
-                said = now
-                logger.info("%s", line(count, totals[0] if totals else None, now - start))
-    finally:
-        stop.set()
-    seconds = time.monotonic() - start
-    logger.info(
-        "Read %s users with %s requests (%s throttled) in %.1f s, %s users/s",
-        f"{count:,}",
-        f"{pace.requests - requests:,}",
-        f"{pace.throttled_requests - throttled:,}",
-        seconds,
-        f"{count / max(seconds, 0.001):,.0f}",
-    )
+
+    def __init__(self, name: str, logger: logging.Logger, regions: Sequence[Region]) -> None:
+        self._name = name
+        self._logger = logger
+        self._quotas = [region.client.quotas for region in regions]
+        self._pools = sum(len(region.pool_ids) for region in regions)
+        self._pools_done = 0
+        self._count = 0
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        self._began = self._logged_at = time.monotonic()
+        self._requests, self._throttled = self._requests_so_far()
+        return self
+
+    def update(self, batch: Batch) -> None:
+        """Count a batch, and log if it is time."""
+        self._count += batch.item_count
+        self._pools_done += batch.is_last
+        now = time.monotonic()
+        if now - self._logged_at < _INTERVAL:
+            return
+        self._logged_at = now
+        seconds = now - self._began
+        if self._pools > 1:
+            requests = self._requests_so_far()[0] - self._requests
+            line = format_pools(
+                self._name, self._count, self._pools_done, self._pools, requests / seconds, seconds
+            )
+        else:
+            line = format_progress(self._name, self._count, batch.source.estimate, seconds)
+        self._logger.info("%s", line)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Log the end."""
+        seconds = time.monotonic() - self._began
+        requests, throttled = self._requests_so_far()
+        self._logger.info(
+            "Read %s %s%s with %s requests (%s throttled) in %.1f s, %s %s/s",
+            f"{self._count:,}",
+            self._name,
+            f" of {self._pools:,} pools" if self._pools > 1 else "",
+            f"{requests - self._requests:,}",
+            f"{throttled - self._throttled:,}",
+            seconds,
+            f"{self._count / max(seconds, 0.001):,.0f}",
+            self._name,
+        )
+
+    def _requests_so_far(self) -> tuple[int, int]:
+        counts = [quotas.count() for quotas in self._quotas]
+        return sum(count[0] for count in counts), sum(count[1] for count in counts)
 
 
-def _ask(pool: UserPool, totals: list[int | None], stop: threading.Event) -> None:
-    """Ask how many users there are, beside the scan: it does not wait for the answer."""
-    with contextlib.suppress(TapCognitoError, Stopped):
-        totals.append(pool.estimated_users(stop))
-
-
-def line(count: int, total: int | None, seconds: float) -> str:
-    """One line of progress.
+def format_progress(name: str, count: int, total: int | None, seconds: float) -> str:
+    """Give a line about one pool.
 
     Args:
-        count: Users so far.
-        total: Users in the pool, an estimate; `None` if unknown.
+        name: What is read, such as `users`.
+        count: How many so far.
+        total: How many there are, an estimate; `None` if unknown.
         seconds: Since the start.
 
     Returns:
@@ -89,6 +100,26 @@ def line(count: int, total: int | None, seconds: float) -> str:
     """
     speed = count / seconds
     if not total or count > total:
-        return f"{count:,} users, {speed:,.0f} users/s"
+        return f"{count:,} {name}, {speed:,.0f} {name}/s"
     left = f", about {(total - count) / speed:,.0f} s left" if count else ""
-    return f"{count:,} of about {total:,} users ({count / total:.0%}), {speed:,.0f} users/s{left}"
+    return f"{count:,} of about {total:,} {name} ({count / total:.0%}), {speed:,.0f} {name}/s{left}"
+
+
+def format_pools(  # noqa: PLR0913, PLR0917 - a line of six figures
+    name: str, count: int, done: int, pools: int, rate: float, seconds: float
+) -> str:
+    """Give a line about many pools.
+
+    Args:
+        name: What is read, such as `users`.
+        count: How many so far.
+        done: Pools that were read.
+        pools: Pools to read.
+        rate: Requests per second.
+        seconds: Since the start.
+
+    Returns:
+        Such as `40 of 200 pools, 1,200 users, 24.0 requests/s, about 27 s left`.
+    """
+    left = f", about {seconds / done * (pools - done):,.0f} s left" if done else ""
+    return f"{done:,} of {pools:,} pools, {count:,} {name}, {rate:.1f} requests/s{left}"

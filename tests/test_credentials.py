@@ -6,6 +6,7 @@ import copy
 import json
 import os
 import re
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -48,6 +49,8 @@ from tap_cognito.validation import normalize, validate
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from tap_cognito.cognito.pools import Region
+
 
 USERS = 150
 
@@ -79,8 +82,14 @@ def config(emulator: Emulator, **more: Any) -> dict[str, Any]:
 
 def read(emulator: Emulator, **settings: Any) -> int:
     """Read the pool with these credentials, and count its users."""
-    pool = TapCognito(config=config(emulator, **settings)).user_pool()
-    return sum(len(page.items) for page in pool.pages("ListUsers", "Users"))
+    return count_users(TapCognito(config=config(emulator, **settings)).find_pools())
+
+
+def count_users(regions: list[Region]) -> int:
+    """Count the users of the only pool."""
+    ((pool,),) = (region.pools() for region in regions)
+    pages = pool.listing("ListUsers", "Users").read(threading.Event())
+    return sum(len(page.items) for page in pages if page)
 
 
 def refusal(emulator: Emulator, **settings: Any) -> str:
@@ -203,13 +212,13 @@ def test_a_role_of_another_account_is_assumed_at_an_sts_of_somebody_else(
 ) -> None:
     """Moto's STS gives the credentials that sign; an external id is optional."""
     environ.setenv("AWS_ENDPOINT_URL_STS", moto_url)
-    pool = TapCognito(config=config(emulator, **PAIR, aws_assume_role_arn=ROLE)).user_pool()
+    regions = TapCognito(config=config(emulator, **PAIR, aws_assume_role_arn=ROLE)).find_pools()
     given = sts_backends["210987654321"]["aws"].assumed_roles[-1]
     assert (given.role_arn, given.session_name) == (ROLE, "tap-cognito")
     emulator.credentials = {
         given.access_key_id: Credential(given.secret_access_key, given.session_token)
     }
-    assert next(pool.pages("ListUsers", "Users")).items
+    assert count_users(regions)
 
 
 def test_a_role_is_assumed_again_when_its_credentials_expire_during_a_run(

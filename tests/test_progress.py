@@ -1,21 +1,17 @@
-"""What the log says of a scan while it runs, and at its end."""
+"""What the log tells of a scan while it runs, and at its end."""
 
 from __future__ import annotations
 
 import logging
-import threading
-from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from emulator import Emulator, Faults, Pool
-from support import emulator_config
-from tap_cognito import credentials, progress
-from tap_cognito.pace import Stopped
-from tap_cognito.user_pool import UserPool
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from listings import pool_of
+from tap_cognito import progress
+from tap_cognito.cognito import parallel
+from tap_cognito.cognito.pools import Region
+from tap_cognito.cognito.users import UserListings
 
 logger = logging.getLogger("test-progress")
 
@@ -44,76 +40,40 @@ def lines(
     caplog: pytest.LogCaptureFixture,
     *,
     seconds: float,
-    is_whole_pool: bool = True,
+    user_filter: str | None = None,
 ) -> list[str]:
-    """Read the pool page after page, each in so many seconds, and give the lines of the log."""
-    config = emulator_config(emulator)
-    pool = UserPool(credentials.create_session(config), emulator.pool.id, emulator.url, 100_000)
-
-    def pages() -> Iterator[list[dict[str, Any]]]:
-        for page in pool.pages("ListUsers", "Users"):
-            for thread in threading.enumerate():
-                if thread.name == "estimate":
-                    thread.join()
-            clock.now += seconds
-            yield page.items
-
+    """Read the pool, each page with users in so many seconds, and give the lines of the log."""
     caplog.set_level(logging.INFO, logger.name)
-    passed = progress.logged(pages(), logger, pool, is_whole_pool=is_whole_pool)
-    assert sum(map(len, passed)) == len(emulator.pool)
+    pool = pool_of(emulator)
+    source = UserListings(pool, user_filter)
+    with progress.Progress("users", logger, [Region(pool.client, [pool.id])]) as log:
+        for batch in parallel.read([[source]], lambda _, users: users):
+            clock.now += seconds if batch.item_count else 0
+            log.update(batch)
     return [record.getMessage() for record in caplog.records if record.name == logger.name]
 
 
-def test_every_few_seconds_a_line_says_how_far_it_is(
+def test_every_few_seconds_a_line_tells_how_far_it_is(
     clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Users, about how many there are, speed and what is left; the pool is asked once."""
-    with Emulator(Pool(200)) as emulator:
-        assert lines(emulator, clock, caplog, seconds=3.0) == [
-            "120 of about 200 users (60%), 20 users/s, about 4 s left",
-            "200 of about 200 users (100%), 17 users/s, about 0 s left",
-            "Read 200 users with 4 requests (0 throttled) in 12.0 s, 17 users/s",
-        ]
+    with Emulator(Pool(1_200)) as emulator:
+        said = lines(emulator, clock, caplog, seconds=3.0)
         assert emulator.log.count("DescribeUserPool") == 1
+    assert "of about 1,200 users (" in said[1]
+    assert "users/s, about " in said[1]
+    assert said[-1].startswith("Read 1,200 users with ")
 
 
-def test_without_the_permission_it_says_what_it_knows(
+def test_without_the_permission_it_tells_what_it_knows(
     clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A reader who may not call DescribeUserPool sees no estimate, and reads all the same."""
-    with Emulator(Pool(200), denied={"cognito-idp:DescribeUserPool"}) as emulator:
-        assert lines(emulator, clock, caplog, seconds=3.0) == [
-            "120 users, 20 users/s",
-            "200 users, 17 users/s",
-            "Read 200 users with 4 requests (0 throttled) in 12.0 s, 17 users/s",
-        ]
+    with Emulator(Pool(1_200), denied={"cognito-idp:DescribeUserPool"}) as emulator:
+        said = lines(emulator, clock, caplog, seconds=3.0)
         assert emulator.log.count("DescribeUserPool") == 1
-
-
-def test_the_estimate_keeps_no_scan_waiting(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
-    """A pool that does not say how many users it has is read all the same, and asked no longer."""
-    asked: list[threading.Event] = []
-
-    class Silent(UserPool):
-        def estimated_users(self, stop: threading.Event | None = None) -> int | None:
-            assert stop
-            asked.append(stop)
-            stop.wait()
-            raise Stopped
-
-    def pages() -> Iterator[list[str]]:
-        for name in "abc":
-            clock.now += 6
-            yield [name]
-
-    caplog.set_level(logging.INFO, logger.name)
-    with Emulator(Pool(0)) as emulator:
-        session = credentials.create_session(emulator_config(emulator))
-        pool = Silent(session, emulator.pool.id, emulator.url)
-        passed = list(progress.logged(pages(), logger, pool, is_whole_pool=True))
-    assert passed == [["a"], ["b"], ["c"]]
-    assert "3 users, 0 users/s" in caplog.messages
-    assert [stop.is_set() for stop in asked] == [True]
+    assert not [line for line in said if "about" in line]
+    assert said[-1].startswith("Read 1,200 users with ")
 
 
 def test_a_part_of_the_pool_is_compared_with_no_estimate(
@@ -121,7 +81,8 @@ def test_a_part_of_the_pool_is_compared_with_no_estimate(
 ) -> None:
     """Where only some users are read, the pool is not asked how many it has."""
     with Emulator(Pool(200)) as emulator:
-        assert lines(emulator, clock, caplog, seconds=3.0, is_whole_pool=False) == [
+        everybody = 'username ^= ""'
+        assert lines(emulator, clock, caplog, seconds=3.0, user_filter=everybody) == [
             "120 users, 20 users/s",
             "200 users, 17 users/s",
             "Read 200 users with 4 requests (0 throttled) in 12.0 s, 17 users/s",
@@ -129,7 +90,9 @@ def test_a_part_of_the_pool_is_compared_with_no_estimate(
         assert emulator.log.count("DescribeUserPool") == 0
 
 
-def test_a_short_scan_says_only_what_it_was(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_short_scan_tells_only_what_it_was(
+    clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
     """A scan of a second has no line on the way, and does not ask how many users there are."""
     with Emulator(Pool(60)) as emulator:
         assert lines(emulator, clock, caplog, seconds=1.0) == [
@@ -143,9 +106,9 @@ def test_the_last_line_counts_throttled_requests(
 ) -> None:
     """Requests that were refused for coming too soon are among the requests, and told apart."""
     faults = Faults(("throttling-burst",), limit=2)
-    with Emulator(Pool(61), faults=faults) as emulator:
+    with Emulator(Pool(60), faults=faults) as emulator:
         assert lines(emulator, clock, caplog, seconds=0.5) == [
-            "Read 61 users with 4 requests (2 throttled) in 1.0 s, 61 users/s"
+            "Read 60 users with 3 requests (2 throttled) in 0.5 s, 120 users/s"
         ]
 
 
@@ -172,8 +135,16 @@ def test_an_empty_pool_has_a_line_too(clock: Clock, caplog: pytest.LogCaptureFix
         (1_234_567, None, 1_000.0, "1,234,567 users, 1,235 users/s"),
     ],
 )
-def test_a_line_says_nothing_that_makes_no_sense(
+def test_a_line_tells_nothing_that_makes_no_sense(
     count: int, total: int | None, seconds: float, text: str
 ) -> None:
     """An estimate is shown as long as it can be one, and the rest only with a speed."""
-    assert progress.line(count, total, seconds) == text
+    assert progress.format_progress("users", count, total, seconds) == text
+
+
+def test_many_pools_have_a_line_of_their_own() -> None:
+    """Pools done, users, requests per second and what is left."""
+    line = progress.format_pools("users", 1_200, done=40, pools=200, rate=24.0, seconds=6.7)
+    assert line == "40 of 200 pools, 1,200 users, 24.0 requests/s, about 27 s left"
+    line = progress.format_pools("users", 0, done=0, pools=200, rate=0.0, seconds=5.0)
+    assert line == "0 of 200 pools, 0 users, 0.0 requests/s"

@@ -13,7 +13,8 @@ from botocore.exceptions import ClientError
 
 from emulator import Credential, Emulator, Pool
 from support import emulator_config, run_tap
-from tap_cognito import refusals, settings, validation
+from tap_cognito import settings, validation
+from tap_cognito.cognito.errors import Request, from_botocore
 from tap_cognito.tap import TapCognito
 
 if TYPE_CHECKING:
@@ -403,11 +404,13 @@ def test_values_in_the_words_of_aws_are_not_repeated(
     code: str, text: str, emulator: Emulator
 ) -> None:
     """They may be of a user of the pool."""
-    pool = TapCognito(config=emulator_config(emulator)).user_pool()
+    (region,) = TapCognito(config=emulator_config(emulator)).find_pools()
     answer: Any = {"Error": {"Code": code, "Message": f"1 error: {text}"}}
-    error = refusals.explain(ClientError(answer, "ListUsers"), pool._client, "us-east-1_A")  # noqa: SLF001
-    assert str(error).startswith("Cognito refused ListUsers: ")
-    assert "1 error:" in str(error)
+    request = Request("ListUsers", region.client._client, "us-east-1_A")  # noqa: SLF001
+    error = from_botocore(ClientError(answer, "ListUsers"), request)
+    assert str(error).startswith("Cognito refused ")
+    assert code in str(error)
+    assert "1 error:" not in str(error)
     assert "jane" not in str(error)
 
 

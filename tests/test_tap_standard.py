@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from singer_sdk.testing import SuiteConfig, get_tap_test_class
+from singer_sdk.typing import DEFAULT_JSONSCHEMA_VALIDATOR
 
 from tap_cognito.tap import TapCognito
 
@@ -25,6 +26,10 @@ for _stream in _catalog["streams"]:
 def _pool(moto_pool: Pool) -> Iterator[None]:
     # The class keeps the dictionary, and reads it when its tests run.
     with pytest.MonkeyPatch.context() as patch:
+        # RFC 3339 wants an offset, which would be wrong in a database with another time zone.
+        checkers = DEFAULT_JSONSCHEMA_VALIDATOR.FORMAT_CHECKER.checkers
+        is_date_time = checkers["date-time"][0]
+        patch.setitem(checkers, "date-time", (lambda text: is_date_time(f"{text}Z"), ()))
         for name, value in moto_pool.config.items():
             patch.setitem(_config, name, value)
         yield

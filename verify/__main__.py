@@ -20,7 +20,7 @@ from botocore.config import Config
 from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
-from tap_cognito import credentials
+from tap_cognito import credentials, secret_references
 from tap_cognito.errors import TapCognitoError
 from tap_cognito.tap import TapCognito
 from verify.comparison import compare
@@ -73,7 +73,7 @@ def _config() -> dict[str, Any]:
 
 
 def _verify(config: Mapping[str, Any]) -> Report:
-    client = credentials.session(config).client(
+    client = credentials.create_session(secret_references.resolve_secrets(config)).client(
         "cognito-idp",
         endpoint_url=config.get("endpoint_url"),
         config=Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=30),

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tap_cognito import pace as module
-from tap_cognito.pace import Pace, Stopped
+from tap_cognito.cognito import rate_limiter as module
+from tap_cognito.cognito.rate_limiter import Cancelled, RateLimiter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -52,11 +52,11 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def slots(pace: Pace, clock: Clock, count: int) -> list[float]:
+def slots(limiter: RateLimiter, clock: Clock, count: int) -> list[float]:
     """Take slots as fast as they come, and tell when that was."""
     taken = []
     for _ in range(count):
-        pace.wait(clock)
+        limiter.acquire(clock)
         taken.append(clock.now)
     return taken
 
@@ -66,19 +66,21 @@ def gaps(taken: list[float]) -> list[float]:
     return [later - earlier for earlier, later in pairwise(taken)]
 
 
-def rate(pace: Pace, clock: Clock) -> float:
+def rate(limiter: RateLimiter, clock: Clock) -> float:
     """Requests a second at which two slots follow each other now."""
-    (gap,) = gaps(slots(pace, clock, 2))
+    (gap,) = gaps(slots(limiter, clock, 2))
     return 1 / gap
 
 
-def queue_up(pace: Pace, take: Callable[[], object], count: int) -> list[threading.Thread]:
+def queue_up(
+    limiter: RateLimiter, take: Callable[[], object], count: int
+) -> list[threading.Thread]:
     """Start threads that take a slot, each one when those before it wait."""
     threads = [threading.Thread(target=take, daemon=True) for _ in range(count)]
     for number, thread in enumerate(threads, 1):
         thread.start()
         deadline = time.monotonic() + PATIENCE
-        while len(pace._queue) < number:  # noqa: SLF001 - the only place where waiting shows
+        while len(limiter._queue) < number:  # noqa: SLF001 - the only place where waiting shows
             assert time.monotonic() < deadline
             time.sleep(0.001)
     return threads
@@ -93,47 +95,47 @@ def join(threads: list[threading.Thread]) -> None:
 
 def test_requests_are_spaced_evenly(clock: Clock) -> None:
     """Slots are `1 / limit` seconds apart, and each one is counted."""
-    pace = Pace(LIMIT)
-    assert gaps(slots(pace, clock, 50)) == pytest.approx([1 / LIMIT] * 49)
-    assert (pace.requests, pace.throttled_requests) == (50, 0)
+    limiter = RateLimiter(LIMIT)
+    assert gaps(slots(limiter, clock, 50)) == pytest.approx([1 / LIMIT] * 49)
+    assert (limiter.requests, limiter.throttled_requests) == (50, 0)
 
 
 def test_idling_saves_no_slots_up(clock: Clock) -> None:
     """After an hour without requests they are as far apart as before."""
-    pace = Pace(LIMIT)
-    slots(pace, clock, 5)
+    limiter = RateLimiter(LIMIT)
+    slots(limiter, clock, 5)
     clock.now += 3600
-    assert gaps(slots(pace, clock, 5)) == pytest.approx([1 / LIMIT] * 4)
+    assert gaps(slots(limiter, clock, 5)) == pytest.approx([1 / LIMIT] * 4)
 
 
 def test_waking_late_costs_no_slots(clock: Clock) -> None:
     """A machine that wakes each waiting request a little late still reaches the limit."""
-    pace = Pace(LIMIT)
+    limiter = RateLimiter(LIMIT)
     clock.oversleeps = repeat(0.03)
-    taken = slots(pace, clock, 101)
+    taken = slots(limiter, clock, 101)
     assert taken[-1] - taken[0] == pytest.approx(100 / LIMIT, rel=0.01)
 
 
 def test_a_machine_that_stood_still_makes_no_burst(clock: Clock) -> None:
     """When waiting requests were not woken for a minute, a quarter second is made up for."""
-    pace = Pace(LIMIT)
-    pace.wait(clock)
+    limiter = RateLimiter(LIMIT)
+    limiter.acquire(clock)
     clock.oversleeps = chain([60.0], repeat(0.0))
     clock.runs.clear()
-    threads = queue_up(pace, lambda: pace.wait(clock), 20)
+    threads = queue_up(limiter, lambda: limiter.acquire(clock), 20)
     before = clock.now
     clock.runs.set()
     join(threads)
-    assert pace.requests == 1 + 20
+    assert limiter.requests == 1 + 20
     assert clock.now - before - 60 >= 20 / LIMIT - 0.25 - 1 / LIMIT
 
 
 def test_those_who_wait_get_their_slots_in_order(clock: Clock) -> None:
     """Threads take slots in the order in which they came."""
-    pace = Pace(LIMIT)
-    pace.wait(clock)
+    limiter = RateLimiter(LIMIT)
+    limiter.acquire(clock)
     clock.runs.clear()
-    threads = queue_up(pace, lambda: pace.wait(clock), 12)
+    threads = queue_up(limiter, lambda: limiter.acquire(clock), 12)
     clock.runs.set()
     join(threads)
     assert clock.waiters == threads
@@ -141,72 +143,72 @@ def test_those_who_wait_get_their_slots_in_order(clock: Clock) -> None:
 
 def test_one_second_of_throttling_is_one_cut(clock: Clock) -> None:
     """However many requests are throttled within a second, the rate falls by 30% once."""
-    pace = Pace(LIMIT)
-    slots(pace, clock, 10)
+    limiter = RateLimiter(LIMIT)
+    slots(limiter, clock, 10)
     for _ in range(12):
-        pace.throttled()
+        limiter.on_throttled()
         clock.now += 0.05
-    assert rate(pace, clock) == pytest.approx(0.7 * LIMIT, rel=0.05)
-    assert pace.throttled_requests == 12
+    assert rate(limiter, clock) == pytest.approx(0.7 * LIMIT, rel=0.05)
+    assert limiter.throttled_requests == 12
 
 
 def test_a_throttled_request_makes_the_next_one_wait(clock: Clock) -> None:
     """After a cut, a whole interval of the new rate passes before the next request."""
-    pace = Pace(LIMIT)
-    slots(pace, clock, 1)
+    limiter = RateLimiter(LIMIT)
+    slots(limiter, clock, 1)
     clock.now += 10
-    pace.throttled()
+    limiter.on_throttled()
     cut_at = clock.now
-    (taken,) = slots(pace, clock, 1)
+    (taken,) = slots(limiter, clock, 1)
     assert taken - cut_at == pytest.approx(1 / (0.7 * LIMIT))
 
 
 @pytest.mark.parametrize(("limit", "slowest"), [(LIMIT, 1.0), (0.5, 0.5)])
 def test_throttling_never_stops_the_requests(clock: Clock, limit: float, slowest: float) -> None:
     """A minute of throttling leaves one request a second, or the limit where that is less."""
-    pace = Pace(limit)
+    limiter = RateLimiter(limit)
     for _ in range(60):
-        pace.throttled()
+        limiter.on_throttled()
         clock.now += 1
-    pace.throttled()
-    assert slowest <= round(rate(pace, clock), 9) <= slowest + 0.5
+    limiter.on_throttled()
+    assert slowest <= round(rate(limiter, clock), 9) <= slowest + 0.5
 
 
 def test_the_rate_comes_back_up_to_the_limit(clock: Clock) -> None:
     """Half a request a second is gained each second, and never more than the limit."""
-    pace = Pace(LIMIT)
-    pace.throttled()
+    limiter = RateLimiter(LIMIT)
+    limiter.on_throttled()
     clock.now += 4
-    assert rate(pace, clock) == pytest.approx(0.7 * LIMIT + 0.5 * 4, rel=0.02)
+    assert rate(limiter, clock) == pytest.approx(0.7 * LIMIT + 0.5 * 4, rel=0.02)
     clock.now += 3600
-    assert rate(pace, clock) == pytest.approx(LIMIT)
+    assert rate(limiter, clock) == pytest.approx(LIMIT)
 
 
 def test_a_stop_ends_all_waits_at_once() -> None:
-    """Threads that would wait for hours end with `Stopped`, and take no slot."""
-    pace = Pace(0.0001)
-    pace.wait()
+    """Threads that would wait for hours end with `Cancelled`, and take no slot."""
+    limiter = RateLimiter(0.0001)
+    limiter.acquire(threading.Event())
     stop = threading.Event()
-    stopped: list[Stopped] = []
+    stopped: list[Cancelled] = []
 
     def take() -> None:
-        with pytest.raises(Stopped) as caught:
-            pace.wait(stop)
+        with pytest.raises(Cancelled) as caught:
+            limiter.acquire(stop)
         stopped.append(caught.value)
 
-    threads = queue_up(pace, take, 16)
+    threads = queue_up(limiter, take, 16)
     stop.set()
     join(threads)
     assert len(stopped) == 16
-    assert pace.requests == 1
+    assert limiter.requests == 1
 
 
 def test_after_a_stop_the_next_slot_is_still_there(clock: Clock) -> None:
     """A wait that was stopped moves nobody else's slot."""
-    pace = Pace(LIMIT)
-    (first,) = slots(pace, clock, 1)
+    limiter = RateLimiter(LIMIT)
+    (first,) = slots(limiter, clock, 1)
     stop = threading.Event()
     stop.set()
-    with pytest.raises(Stopped):
-        pace.wait(stop)
-    assert slots(pace, clock, 1) == pytest.approx([first + 1 / LIMIT])
+    with pytest.raises(Cancelled):
+        limiter.acquire(stop)
+    assert slots(limiter, clock, 1) == pytest.approx([first + 1 / LIMIT])

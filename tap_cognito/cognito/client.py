@@ -1,0 +1,198 @@
+"""One request to Cognito: signed by boto3, at the quotas' pace, sent again while it may succeed."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from botocore import xform_name
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError
+
+from tap_cognito.aws_errors import Kind, classify
+from tap_cognito.cognito.errors import Request, from_botocore
+from tap_cognito.cognito.rate_limiter import Cancelled
+from tap_cognito.cognito.responses import (
+    TruncatedResponseError,
+    blank_invalid_utf8,
+    parse,
+    receive,
+)
+from tap_cognito.errors import TapCognitoError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import boto3
+    from botocore.model import Shape
+
+    from tap_cognito.cognito.quotas import Quotas
+    from tap_cognito.cognito.rate_limiter import RateLimiter
+
+RETRY_SECONDS = 60.0
+"""Seconds in which a request that fails is sent again; throttled ones are for as long as it takes.
+"""
+
+START_SECONDS = 10.0
+"""The same while nothing was ever there to connect to: then it is a setting that is wrong."""
+
+CONNECT_TIMEOUT = 5
+READ_TIMEOUT = 10
+"""Seconds without a byte."""
+
+MAX_BACKOFF = 10.0
+"""Seconds that a retry waits at most; the first waits up to 50 ms, each further one twice that."""
+
+_BASE_BACKOFF = 0.05
+
+logger = logging.getLogger("tap-cognito.client")
+
+
+class CognitoClient:
+    """Cognito in one region, for one identity. Threads may share it.
+
+    Args:
+        session: The boto3 session whose credentials and region are used.
+        quotas: The account's rate limiters in this region.
+        endpoint_url: Where Cognito is, when it isn't AWS's own endpoint.
+        region: Where to ask, if not in the session's region.
+
+    Attributes:
+        called: The operations that were called.
+
+    Raises:
+        TapCognitoError: If boto3 doesn't accept `endpoint_url`.
+    """
+
+    def __init__(
+        self,
+        session: boto3.Session,
+        quotas: Quotas,
+        endpoint_url: str | None = None,
+        region: str | None = None,
+    ) -> None:
+        self.quotas = quotas
+        self.called: set[str] = set()
+        self._lock = threading.Lock()
+        self._failing_since: float | None = None
+        self._has_connected = False
+        config = Config(
+            connect_timeout=CONNECT_TIMEOUT,
+            read_timeout=READ_TIMEOUT,
+            # Not botocore's retries: they give up on throttling, and take a truncated page for
+            # the last one.
+            retries={"mode": "standard", "total_max_attempts": 1},
+            max_pool_connections=32,
+            user_agent_extra="tap-cognito",
+        )
+        try:
+            _ = urlsplit(endpoint_url or "").port  # botocore would look at it at the first request
+            make: Any = session.client
+            self._client = make(
+                "cognito-idp", region_name=region, endpoint_url=endpoint_url, config=config
+            )
+        except (BotoCoreError, ValueError):
+            raise TapCognitoError(
+                "`endpoint_url`, or AWS_ENDPOINT_URL, isn't a valid URL: its host may have "
+                "letters, digits, hyphens and dots, its port is a number up to 65535"
+            ) from None
+        events = self._client.meta.events
+        # Not public, but botocore has no other way to its HTTP session with the proxies,
+        # certificates and timeouts of the config.
+        send = self._client._endpoint.http_session.send  # noqa: SLF001
+        events.register("before-send.cognito-identity-provider", partial(receive, send))
+        events.register("before-parse.cognito-identity-provider", parse)
+        events.register("before-parse.cognito-identity-provider", blank_invalid_utf8)
+
+    @property
+    def region(self) -> str:
+        """Where the client asks."""
+        return str(self._client.meta.region_name)
+
+    def parameters(self, operation: str) -> Mapping[str, Shape]:
+        """Give an operation's parameters by name, as botocore's model has them."""
+        model = self._client.meta.service_model.operation_model(operation)
+        members: Mapping[str, Shape] = model.input_shape.members
+        return members
+
+    def call(
+        self, operation: str, parameters: Mapping[str, Any], cancel: threading.Event
+    ) -> dict[str, Any]:
+        """Send one request, as often as it takes.
+
+        Args:
+            operation: The API's name of the operation, such as `ListUsers`.
+            parameters: Its parameters.
+            cancel: Ends every wait when it is set.
+
+        Returns:
+            The response.
+
+        Raises:
+            TapCognitoError: If there is none, in words that say what to do.
+            Cancelled: If `cancel` was set.
+        """
+        limiters = self.quotas.limiters(operation, parameters.get("UserPoolId"))
+        send = getattr(self._client, xform_name(operation))
+        self.called.add(operation)
+        began: float | None = None
+        failures = 0
+        while True:
+            for limiter in limiters:
+                limiter.acquire(cancel)
+            try:
+                answer: dict[str, Any] = send(**parameters)
+            except (BotoCoreError, ClientError, TruncatedResponseError) as error:
+                kind = _kind(error)
+                if kind is Kind.THROTTLED:
+                    _slow_down(operation, limiters)
+                    continue
+                failures += 1
+                began = self._note_failure(began, error)
+                limit = RETRY_SECONDS if self._has_connected else START_SECONDS
+                if kind is not Kind.TRANSIENT or time.monotonic() - began > limit:
+                    raise self._explain(error, operation, parameters) from None
+            else:
+                self._failing_since = None
+                self._has_connected = True
+                return answer
+            if failures > 1:
+                logger.info("%s failed %s times, retrying", operation, failures)
+            backoff = min(MAX_BACKOFF, _BASE_BACKOFF * 2 ** (failures - 1))
+            if cancel.wait(random.random() * backoff):  # noqa: S311 - jitter
+                raise Cancelled
+
+    def _note_failure(self, began: float | None, error: Exception) -> float:
+        """Give the time since when a request fails: no request outlives a complete outage."""
+        with self._lock:
+            self._has_connected |= not isinstance(error, EndpointConnectionError)
+            now = time.monotonic()
+            if self._failing_since is None:
+                self._failing_since = now
+            return min(self._failing_since, now if began is None else began)
+
+    def _explain(
+        self, error: Exception, operation: str, parameters: Mapping[str, Any]
+    ) -> TapCognitoError:
+        if isinstance(error, TruncatedResponseError):
+            return TapCognitoError(
+                f"the response to {operation} is truncated or isn't JSON, again and again: check "
+                "proxies and `endpoint_url`"
+            )
+        request = Request(operation, self._client, parameters.get("UserPoolId"))
+        return from_botocore(error, request)
+
+
+def _kind(error: Exception) -> Kind:
+    return Kind.TRANSIENT if isinstance(error, TruncatedResponseError) else classify(error)
+
+
+def _slow_down(operation: str, limiters: list[RateLimiter]) -> None:
+    for limiter in limiters:
+        if rate := limiter.on_throttled():
+            logger.info("Cognito throttles %s: %.1f requests/s now", operation, rate)

@@ -1,0 +1,127 @@
+"""What Cognito and the network answer instead of data, in words that say what to do."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, NamedTuple
+
+from botocore.exceptions import ParamValidationError
+
+from tap_cognito.aws_errors import Kind, classify, error_code, http_status
+from tap_cognito.errors import (
+    AccessDeniedError,
+    CredentialsError,
+    InvalidParameterError,
+    ResourceNotFoundError,
+    TapCognitoError,
+)
+from tap_cognito.urls import origin
+
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
+
+
+class Request(NamedTuple):
+    """What was asked, for the text of an error."""
+
+    operation: str
+    """The API's name of the operation, such as `ListUsers`."""
+    client: BaseClient
+    pool_id: str | None
+
+    @property
+    def region(self) -> str:
+        """Where it was asked."""
+        return str(self.client.meta.region_name)
+
+
+class UserNotFoundError(ResourceNotFoundError):
+    """The user is no longer in the pool."""
+
+
+_CLASSES = {
+    Kind.THROTTLED: TapCognitoError,
+    Kind.NOT_FOUND: ResourceNotFoundError,
+    Kind.INVALID_PARAMETER: InvalidParameterError,
+    Kind.UNKNOWN_KEY: CredentialsError,
+    Kind.INVALID_SIGNATURE: CredentialsError,
+    Kind.CLOCK_SKEW: CredentialsError,
+    Kind.EXPIRED: CredentialsError,
+}
+
+_ADVICE = {
+    Kind.THROTTLED: "Cognito throttles {operation}: retry when other readers of this account's "
+    "pools have finished",
+    Kind.NOT_FOUND: "there is no user pool {pool} in {region} of this account: check "
+    "`user_pool_id` and `region`",
+    Kind.INVALID_PARAMETER: "Cognito refused a parameter of {operation}: check `user_filter`",
+    Kind.UNKNOWN_KEY: "AWS doesn't know the access key: check `aws_access_key_id`; temporary keys "
+    "also need their `aws_session_token`",
+    Kind.INVALID_SIGNATURE: "AWS doesn't accept the signature: check `aws_secret_access_key`, then "
+    "this machine's clock",
+    Kind.CLOCK_SKEW: "AWS doesn't accept the time of the request: set this machine's clock",
+    Kind.EXPIRED: "the credentials have expired: get new ones and retry",
+    Kind.UNSUPPORTED: "the endpoint doesn't support {operation}: check `endpoint_url`, or deselect "
+    "the stream",
+    Kind.OTHER: "Cognito refused {operation}: look the code up in the API reference",
+}
+
+
+def from_botocore(error: Exception, request: Request) -> TapCognitoError:
+    """Turn a failed request into one line that says what to do.
+
+    Args:
+        error: What boto3 raised.
+        request: What was asked.
+
+    Returns:
+        The error to raise instead. Of AWS's words it repeats the error's code only: some texts
+        quote the request with its session token.
+    """
+    kind = classify(error)
+    code = error_code(error)
+    if code == "UserNotFoundException":
+        return UserNotFoundError("the user is no longer in the pool")
+    if kind is Kind.ACCESS_DENIED:
+        return _access_denied(request)
+    if kind is Kind.TRANSIENT:
+        return _unavailable(error, request)
+    if isinstance(error, ParamValidationError):
+        return InvalidParameterError(
+            f"boto3 refused a parameter of {request.operation}: check `user_pool_id` and "
+            "`user_filter`, then what `endpoint_url` points to"
+        )
+    advice = _ADVICE[kind].format(
+        operation=request.operation, pool=request.pool_id, region=request.region
+    )
+    return _CLASSES.get(kind, TapCognitoError)(f"{advice} ({code})")
+
+
+def _unavailable(error: Exception, request: Request) -> TapCognitoError:
+    status = http_status(error)
+    if status:
+        return TapCognitoError(
+            f"{request.operation} keeps failing with HTTP status {status} ({error_code(error)}): "
+            "AWS or a proxy is unavailable; retry later"
+        )
+    return TapCognitoError(
+        f"no answer from {origin(request.client.meta.endpoint_url)} ({type(error).__name__}): "
+        "check `endpoint_url`, `region` and the network"
+    )
+
+
+def _access_denied(request: Request) -> AccessDeniedError:
+    meta = request.client.meta
+    action = f"cognito-idp:{request.operation}"
+    resource = "*"
+    if request.pool_id:
+        prefix = f"arn:{meta.partition}:cognito-idp:{meta.region_name}:*"
+        resource = f"{prefix}:userpool/{request.pool_id}"
+    policy = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": action, "Resource": resource}],
+    }
+    return AccessDeniedError(
+        f"the credentials may not call {action} on {request.pool_id or 'this account'}: "
+        f"attach this IAM policy to their user or role: {json.dumps(policy)}"
+    )

@@ -1,0 +1,187 @@
+"""One listing: an operation with its parameters, read page by page to its end."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import logging
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tap_cognito.cognito.rate_limiter import Cancelled
+from tap_cognito.cognito.responses import TOKENS, items_of
+from tap_cognito.errors import InvalidParameterError, TapCognitoError
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Iterator, Mapping
+
+    from typing_extensions import Self
+
+    from tap_cognito.cognito.client import CognitoClient
+
+Item = dict[str, Any]
+"""What the API says of one thing: a user, a group, ..."""
+
+_TOKEN_ATTEMPTS = 3
+"""How often a token is sent before it counts as refused."""
+
+_TOKEN_BACKOFF = 0.2
+"""Seconds before a refused token is sent again; twice that before the third time."""
+
+_ENDLESS = (
+    "Cognito repeated a pagination token: retry. If it persists, check what `endpoint_url` "
+    "points to"
+)
+
+_REFUSED = (
+    "Cognito refuses the pagination tokens of {}, wherever it begins: retry. If it persists, check "
+    "what `endpoint_url` points to"
+)
+
+logger = logging.getLogger("tap-cognito.listing")
+
+
+class Page(NamedTuple):
+    """One response of a listing."""
+
+    items: list[Item]
+    token: str | None
+    """Where the next page begins; `None` at the end of the listing."""
+    is_last: bool = True
+    """Whether no page of this part of the listing follows."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What to list, or the one thing to describe. No request is made until it is read.
+
+    Args:
+        client: Where to ask.
+        operation: The API's name of the operation, such as `ListUsers`.
+        result: The member of a response that holds the items, or the one item; `None`: the
+            response itself is the item.
+        parameters: The operation's parameters beside token and limit.
+        key: The member that tells the items apart; `None` if a listing that begins again can't
+            return an item twice.
+        context: What every item gets beside its own members.
+        token: Where to begin.
+        max_pages: How many pages to read; `None` for all.
+    """
+
+    client: CognitoClient
+    operation: str
+    result: str | None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    key: str | None = None
+    context: Mapping[str, Any] = field(default_factory=dict)
+    token: str | None = None
+    max_pages: int | None = None
+
+    @property
+    def name(self) -> str:
+        """The same for all parts of a listing, wherever they begin."""
+        return repr((self.operation, sorted(self.parameters.items())))
+
+    @property
+    def digest(self) -> str:
+        """The name in a form that tells nothing, for the state."""
+        return hashlib.sha256(self.name.encode()).hexdigest()[:16]
+
+    def part(self, token: str | None = None, pages: int | None = None) -> Self:
+        """The same listing from a token on, for so many pages."""
+        return replace(self, token=token, max_pages=pages)
+
+    def with_context(self, **context: Any) -> Self:
+        """The same listing, with what every item gets beside its own members."""
+        return replace(self, context=context)
+
+    def read(self, cancel: threading.Event) -> Iterator[Page | None]:
+        """Read the listing.
+
+        Args:
+            cancel: Ends it when it is set.
+
+        Yields:
+            The pages in the order of the API. A page may be empty; the last one has no token.
+            `None` where the listing begins again, because its token was refused.
+
+        Raises:
+            TapCognitoError: If it can't be read to its end.
+            InvalidParameterError: If a parameter is refused, or the token wherever it begins.
+            Cancelled: If `cancel` was set.
+        """
+        furthest = 0
+        start = self.token
+        while True:
+            count = 0
+            try:
+                for page in self._pages(start, cancel):
+                    count += len(page.items)
+                    yield page
+            except InvalidParameterError:
+                if not count and start is None:
+                    raise
+                # It may begin again as often as it gets further; a token that it was given is free.
+                if count <= furthest and start is None:
+                    raise InvalidParameterError(_REFUSED.format(self.operation)) from None
+                furthest = max(furthest, count)
+                start = None
+                logger.warning("Cognito refuses a token: a listing of %s restarts", self.operation)
+                yield None
+            else:
+                return
+
+    def _pages(self, token: str | None, cancel: threading.Event) -> Iterator[Page]:
+        request = {**self.parameters, **self._limit}
+        token_name = next(iter(TOKENS & self.client.parameters(self.operation).keys()), None)
+        landmark: str | None = None
+        for number in itertools.count(1):
+            if token is not None and token_name:
+                request[token_name] = token
+            page = self._page(request, cancel, attempts=_TOKEN_ATTEMPTS if token else 1)
+            token = page.token
+            is_last = token is None or number == self.max_pages
+            yield page._replace(is_last=is_last)
+            if is_last:
+                return
+            # Brent's loop detection: it needs no memory of all tokens.
+            if token == landmark:
+                raise TapCognitoError(_ENDLESS)
+            if number & (number - 1) == 0:
+                landmark = token
+
+    def _page(self, request: Mapping[str, Any], cancel: threading.Event, attempts: int) -> Page:
+        for attempt in itertools.count(1):
+            try:
+                answer = self.client.call(self.operation, request, cancel)
+                break
+            except InvalidParameterError:
+                if attempt == attempts:
+                    raise
+                if cancel.wait(_TOKEN_BACKOFF * attempt):
+                    raise Cancelled from None
+        # An empty token is none, as for boto3's paginators.
+        token = next((answer[name] for name in TOKENS & answer.keys()), None) or None
+        items = items_of(self.operation, answer, self.result, self.key)
+        return Page([{**self.context, **item} for item in items] if self.context else items, token)
+
+    @property
+    def _limit(self) -> dict[str, int]:
+        """The largest page that the operation gives."""
+        shapes = self.client.parameters(self.operation)
+        names = {"Limit", "MaxResults"} & shapes.keys()
+        return {name: int(shapes[name].metadata["max"]) for name in names}
+
+
+class UserPool(NamedTuple):
+    """A user pool, and where to ask for it."""
+
+    id: str
+    client: CognitoClient
+
+    def listing(
+        self, operation: str, result: str | None, key: str | None = None, **parameters: Any
+    ) -> Listing:
+        """Make a listing of something in the pool; the arguments are those of `Listing`."""
+        return Listing(self.client, operation, result, {"UserPoolId": self.id, **parameters}, key)

@@ -1,0 +1,185 @@
+"""Many listings at once: bounded memory, one order for each listing, each complete or failed."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+from collections import deque
+from itertools import chain
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+from tap_cognito.cognito.rate_limiter import Cancelled
+from tap_cognito.cognito.source import Step
+from tap_cognito.errors import TapCognitoError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from tap_cognito.cognito.listing import Item, Listing, Page
+    from tap_cognito.cognito.source import Source
+
+    Converter: TypeAlias = Callable[["Source", list[Item]], list[dict[str, Any]]]
+
+CONCURRENCY = 16
+"""Listings that are read at the same time, in each region."""
+
+_PAGES_AHEAD = 16
+"""Pages read before the consumer asks for them: a slow consumer holds the requests back."""
+
+
+class Batch(NamedTuple):
+    """What a source has returned."""
+
+    source: Source
+    records: list[dict[str, Any]]
+    item_count: int = 0
+    """How many items the records were made of."""
+    has_completed: bool = False
+    """Whether a listing of the source is complete."""
+    is_last: bool = False
+    """Whether the source is: nothing of it is missing, unless there is an error."""
+    error: Exception | None = None
+
+
+class _Task:
+    """A listing under way, and the means to stop the thread that reads it."""
+
+    def __init__(self, region: _Region, source: Source, listing: Listing) -> None:
+        self.region = region
+        self.source = source
+        self.listing = listing
+        self.cancel = threading.Event()
+
+
+class _Event(NamedTuple):
+    """What a thread reports of its listing: a page, a failure, or that it begins again."""
+
+    task: _Task
+    page: Page | None = None
+    error: Exception | None = None
+    is_last: bool = False
+
+
+class _Region:
+    """What is read in one region."""
+
+    def __init__(self, sources: Iterable[Source]) -> None:
+        self.running: set[_Task] = set()
+        self._sources = iter(sources)
+        self._waiting: deque[tuple[Source, Listing]] = deque()
+
+    def next(self) -> _Task | None:
+        """Give what to read next."""
+        while not self._waiting:
+            source = next(self._sources, None)
+            if source is None:
+                return None
+            self.add(source, source.start())
+        task = _Task(self, *self._waiting.popleft())
+        self.running.add(task)
+        return task
+
+    def add(self, source: Source, listings: Iterable[Listing]) -> None:
+        """Read these next: a source that has begun is finished before another one begins."""
+        self._waiting.extendleft((source, listing) for listing in reversed(list(listings)))
+
+    def drop(self, source: Source) -> None:
+        """Read no listing of a source any further."""
+        for task in [task for task in self.running if task.source is source]:
+            task.cancel.set()
+            self.running.discard(task)
+        self._waiting = deque(entry for entry in self._waiting if entry[0] is not source)
+
+    def is_done_with(self, source: Source) -> bool:
+        """Whether nothing of a source is under way or waits."""
+        sources = chain(
+            (task.source for task in self.running), (entry[0] for entry in self._waiting)
+        )
+        return all(other is not source for other in sources)
+
+
+def read(regions: Iterable[Iterable[Source]], convert: Converter) -> Iterator[Batch]:
+    """Read sources side by side.
+
+    Args:
+        regions: The sources of each region. They are asked for as there is room for them.
+        convert: Makes records of the items of a source.
+
+    Yields:
+        What they return. The pages of a listing come in order; each source ends with a batch that
+        is its last one.
+    """
+    events: queue.Queue[_Event] = queue.Queue(_PAGES_AHEAD)
+    under_way = [_Region(sources) for sources in regions]
+    try:
+        while True:
+            for region in under_way:
+                _fill(region, events)
+            if not any(region.running for region in under_way):
+                return
+            event = events.get()
+            if event.task in event.task.region.running:
+                yield _handle(event, convert)
+    finally:
+        for region in under_way:
+            for task in region.running:
+                task.cancel.set()
+
+
+def _fill(region: _Region, events: queue.Queue[_Event]) -> None:
+    while len(region.running) < CONCURRENCY and (task := region.next()):
+        # Nobody joins it: it may be blocked on I/O, and holds no data.
+        threading.Thread(target=_run, args=(task, events), name="listing", daemon=True).start()
+
+
+def _handle(event: _Event, convert: Converter) -> Batch:
+    task = event.task
+    source, region = task.source, task.region
+    if event.is_last:
+        region.running.discard(task)
+    try:
+        step = _advance(event)
+        records = convert(source, step.items)
+    except Exception as error:  # noqa: BLE001 - the batch reports it
+        region.drop(source)
+        return Batch(source, [], is_last=True, error=error)
+    if step.is_replacement:
+        region.drop(source)
+    region.add(source, step.start)
+    has_completed = event.page is not None and event.page.token is None
+    is_last = region.is_done_with(source)
+    return Batch(source, records, len(step.items), has_completed, is_last)
+
+
+def _advance(event: _Event) -> Step:
+    """Let the source tell what follows from an event."""
+    source, listing = event.task.source, event.task.listing
+    if isinstance(event.error, TapCognitoError):
+        return source.fail(listing, event.error)
+    if event.error:
+        raise event.error
+    if event.page:
+        return source.receive(listing, event.page)
+    source.restart(listing)
+    return Step([])
+
+
+def _run(task: _Task, events: queue.Queue[_Event]) -> None:
+    """Read a listing, in a thread of its own."""
+    with contextlib.suppress(Cancelled):
+        try:
+            for page in task.listing.read(task.cancel):
+                _put(events, _Event(task, page, is_last=page is not None and page.is_last))
+        except Cancelled:
+            raise
+        except Exception as error:  # noqa: BLE001 - it belongs to the consumer's thread
+            _put(events, _Event(task, error=error, is_last=True))
+
+
+def _put(events: queue.Queue[_Event], event: _Event) -> None:
+    while not event.task.cancel.is_set():
+        with contextlib.suppress(queue.Full):
+            events.put(event, timeout=0.1)
+            return
+    raise Cancelled

@@ -1,0 +1,189 @@
+"""Responses: received within bounds, parsed, and truncated ones told from the last page."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from datetime import datetime, timedelta, timezone
+from http import HTTPStatus
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import urllib3
+from botocore.awsrequest import AWSResponse
+from botocore.exceptions import HTTPClientError, ReadTimeoutError
+from botocore.utils import parse_timestamp
+
+from tap_cognito.errors import TapCognitoError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from botocore.awsrequest import AWSPreparedRequest
+    from botocore.model import OperationModel
+
+TOKENS = frozenset({"PaginationToken", "NextToken"})
+"""The members of a response that may say where the next page begins."""
+
+MAX_BODY_BYTES = 32 << 20
+"""More than 60 users with 50 attributes of 2,048 characters, the most that Cognito allows."""
+
+MAX_SECONDS = 30.0
+"""Seconds in which a body must have arrived."""
+
+_CHUNK = 1 << 16
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_DATES = {"CreationDate", "LastModifiedDate", "UserCreateDate", "UserLastModifiedDate"}
+_LONGEST_DATE = 64
+
+
+class TruncatedResponseError(Exception):
+    """A response with nothing of what the operation returns; sent again, it may be whole."""
+
+
+class MalformedResponseError(TapCognitoError):
+    """A response that Cognito doesn't give."""
+
+    def __init__(self, operation: str, reason: str) -> None:
+        super().__init__(
+            f"the response to {operation} is malformed ({reason}): check proxies and `endpoint_url`"
+        )
+
+
+class _Body(BytesIO):
+    """A body as botocore reads it."""
+
+    def stream(self) -> Iterator[bytes]:
+        yield self.getvalue()
+
+
+def receive(
+    send: Callable[[AWSPreparedRequest], AWSResponse], request: Any, **_: Any
+) -> AWSResponse:
+    """Send a request and read the response, but no more than it may have, and no longer.
+
+    Args:
+        send: Sends a request over HTTP and returns the response before its body was read.
+        request: The request.
+
+    Returns:
+        The response with its body.
+
+    Raises:
+        HTTPClientError: If the body can't be read.
+        ReadTimeoutError: If it takes too long.
+        MalformedResponseError: If it is too large.
+    """
+    deadline = time.monotonic() + MAX_SECONDS
+    request.stream_output = True  # botocore leaves the body unread
+    response: Any = send(request)
+    raw = response.raw
+    body = _Body()
+    while True:
+        try:
+            chunk = raw.read1(_CHUNK)
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raw.close()
+            raise HTTPClientError(error=type(error).__name__) from None
+        if not chunk:
+            break
+        body.write(chunk)
+        if body.tell() > MAX_BODY_BYTES:
+            raw.close()
+            raise MalformedResponseError("a request", "too large")
+        if time.monotonic() > deadline:
+            raw.close()
+            raise ReadTimeoutError(endpoint_url="")
+    return AWSResponse(response.url, response.status_code, response.headers, body)
+
+
+def parse(
+    operation_model: OperationModel,
+    response_dict: dict[str, Any],
+    customized_response_dict: dict[str, Any],
+    **_: Any,
+) -> None:
+    """Parse a successful response in botocore's place, in a third of its CPU time.
+
+    botocore takes a body that isn't valid JSON, such as one whose end is missing, for a response
+    without members: read on, it would look like the last page. The function handles botocore's
+    event `before-parse`; errors are left to botocore.
+
+    Raises:
+        TruncatedResponseError: If the body has nothing of what the operation returns.
+        MalformedResponseError: If it is JSON that no parser takes.
+    """
+    if response_dict["status_code"] >= HTTPStatus.MULTIPLE_CHOICES:
+        return
+    try:
+        answer = _decode(response_dict["body"])
+    except RecursionError:
+        raise MalformedResponseError(operation_model.name, "nested too deep") from None
+    shape = operation_model.output_shape
+    expected = set(shape.members) - TOKENS if shape else set()
+    if not isinstance(answer, dict) or all(answer.get(member) is None for member in expected):
+        raise TruncatedResponseError
+    customized_response_dict.update(answer)
+    response_dict["body"] = b"{}"
+
+
+def _decode(body: bytes) -> Any:
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        try:
+            return json.loads(body.decode())  # it takes lone surrogates
+        except ValueError:
+            raise TruncatedResponseError from None
+
+
+def blank_invalid_utf8(response_dict: dict[str, Any], **_: Any) -> None:
+    """Treat the text of an error that isn't UTF-8 as missing, where botocore would raise."""
+    try:
+        response_dict["body"].decode()
+    except UnicodeDecodeError:
+        response_dict["body"] = b"{}"
+
+
+def items_of(
+    operation: str, answer: dict[str, Any], result: str | None, key: str | None
+) -> list[dict[str, Any]]:
+    """Take the items out of a response.
+
+    Args:
+        operation: The API's name of the operation.
+        answer: The response.
+        result: The member that holds a list of items or one item; `None` if it is the response.
+        key: The member that every item must have, if there is one.
+
+    Returns:
+        The items, their dates as aware datetimes.
+
+    Raises:
+        MalformedResponseError: If they are no such items, or a date is impossible.
+    """
+    found = answer if result is None else answer.get(result)
+    items = [found] if isinstance(found, dict) else found
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise MalformedResponseError(operation, f"no {result}")
+    if key and not all(isinstance(item.get(key), str) for item in items):
+        raise MalformedResponseError(operation, f"{result} without {key}")
+    for item in items:
+        for name in _DATES & item.keys():
+            if item[name] is not None:
+                item[name] = _date(operation, item[name])
+    return items
+
+
+def _date(operation: str, value: Any) -> datetime:
+    """Give a date, which is epoch seconds on the wire; emulators also send ISO 8601 text."""
+    try:
+        if type(value) in {int, float} and math.isfinite(value):
+            return _EPOCH + timedelta(milliseconds=round(value * 1000))
+        if isinstance(value, str) and len(value) <= _LONGEST_DATE:
+            return parse_timestamp(value)
+    except (OverflowError, ValueError):
+        pass
+    raise MalformedResponseError(operation, "an impossible date")

@@ -1,0 +1,70 @@
+"""How the users of a pool are divided: by the start of their `sub`.
+
+Every `sub` is a lower-case UUID, so the sixteen prefixes of one hexadecimal digit, or each of them
+divided further, are a partition of the pool. In newer pools every second digit is the region's and
+the same for all users: a division at such a digit is one full segment and fifteen empty ones.
+"""
+
+from __future__ import annotations
+
+import itertools
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+DIGITS = "0123456789abcdef"
+
+_LONGEST = 7
+"""Digits that a prefix may have: those before the first hyphen, but for the last one."""
+
+
+def divide(prefix: str, subs: Sequence[str], times: int) -> Iterator[str]:
+    """Divide a segment until each user's `sub` was divided by so many digits that vary.
+
+    Args:
+        prefix: The segment's prefix; empty for the whole pool.
+        subs: The `sub`s of some users of the pool, from which it is told which digits vary.
+        times: How many digits to divide by.
+
+    Yields:
+        The prefixes of a partition: each possible `sub` that begins with `prefix` begins with one
+        of them, whatever `subs` are.
+    """
+    if not times or len(prefix) > _LONGEST:
+        yield prefix
+        return
+    seen = {sub[len(prefix)] for sub in subs if len(sub) > len(prefix)}
+    for digit in DIGITS:
+        if len(seen) == 1 and digit in seen:
+            yield from divide(prefix + digit, subs, times)
+        elif len(seen) == 1:
+            yield prefix + digit
+        else:
+            yield from divide(prefix + digit, subs, times - 1)
+
+
+def sub_of(user: dict[str, Any]) -> str:
+    """Give a user's `sub`, or nothing."""
+    for attribute in user.get("Attributes") or ():
+        if attribute["Name"] == "sub":
+            return attribute.get("Value") or ""
+    return ""
+
+
+def all_start_with(prefixes: str | tuple[str, ...], users: Iterable[dict[str, Any]]) -> bool:
+    """Tell whether every user's `sub` starts with a prefix, or with one of several."""
+    return all(sub_of(user).startswith(prefixes) for user in users)
+
+
+def is_partition(prefixes: Sequence[str]) -> bool:
+    """Tell whether each possible `sub` begins with exactly one of these prefixes."""
+    if not all(
+        0 < len(prefix) <= len(DIGITS) and set(prefix) <= set(DIGITS) for prefix in prefixes
+    ):
+        return False
+    ordered = sorted(prefixes)
+    is_free = not any(longer.startswith(shorter) for shorter, longer in itertools.pairwise(ordered))
+    # Prefixes of which none begins with another are complete if their shares add up to all.
+    return is_free and sum(Fraction(1, 16 ** len(prefix)) for prefix in ordered) == 1

@@ -1,0 +1,218 @@
+"""What a stream reads of a pool: the listings that it takes, and what to do with their pages."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from array import array
+from itertools import chain
+from typing import TYPE_CHECKING, NamedTuple
+
+from tap_cognito.errors import ResourceNotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from tap_cognito.cognito.listing import Item, Listing, Page
+    from tap_cognito.errors import TapCognitoError
+
+
+class Step(NamedTuple):
+    """What follows from a page."""
+
+    items: list[Item]
+    """To be sent."""
+    start: Iterable[Listing] = ()
+    """To be read too."""
+    is_replacement: bool = False
+    """Whether the source's listings under way are to be read no further."""
+
+
+class Source(ABC):
+    """Something in a pool that takes one listing or many. It knows nothing of threads.
+
+    Args:
+        pool_id: The id of the pool.
+
+    Attributes:
+        estimate: About how many items there are; `None` as long as nobody knows.
+        prefixes: The segments of a pool that is divided.
+        done: The listings that are complete, of those that a later run may skip.
+        count_done: Items of these listings.
+    """
+
+    def __init__(self, pool_id: str) -> None:
+        self.pool_id = pool_id
+        self.estimate: int | None = None
+        self.prefixes: tuple[str, ...] = ()
+        self.done: set[str] = set()
+        self.count_done = 0
+
+    @abstractmethod
+    def start(self) -> Iterable[Listing]:
+        """Give the listings to begin with."""
+
+    @abstractmethod
+    def receive(self, listing: Listing, page: Page) -> Step:
+        """Take a page. The pages of a listing come in order.
+
+        Raises:
+            TapCognitoError: If the source can't be read to its end.
+        """
+
+    @abstractmethod
+    def restart(self, listing: Listing) -> None:
+        """Take note that a listing begins again: its items will come a second time."""
+
+    def fail(self, listing: Listing, error: TapCognitoError) -> Step:  # noqa: ARG002
+        """Take note that a listing failed.
+
+        Raises:
+            TapCognitoError: If the source can't be read to its end without it.
+        """
+        raise error
+
+
+class SentItems:
+    """Which items of a source were sent, by listing: 8 bytes each.
+
+    Args:
+        keep: How many items of complete listings are remembered too.
+
+    Attributes:
+        is_complete: Whether nothing was forgotten.
+    """
+
+    def __init__(self, keep: int = 0) -> None:
+        self.is_complete = True
+        self._room = keep
+        self._hashes: dict[str, array[int]] = {}
+        self._known: dict[str, frozenset[int]] = {}
+        self._known_to_all: frozenset[int] = frozenset()
+
+    def __bool__(self) -> bool:
+        """Whether any is remembered."""
+        return bool(self._known_to_all) or any(self._hashes.values())
+
+    def add(self, listing: Listing, page: Page) -> list[Item]:
+        """Give those items of a page that weren't sent yet, and remember them."""
+        key = listing.key
+        if key is None:
+            return page.items
+        items = page.items
+        for known in (self._known_to_all, self._known.get(listing.name)):
+            if known:
+                items = [item for item in items if hash(item[key]) not in known]
+        hashes = self._hashes.setdefault(listing.name, array("q"))
+        hashes.extend(hash(item[key]) for item in items)
+        if page.token is None:
+            self._complete(listing)
+        return items
+
+    def restart(self, listing: Listing) -> None:
+        """Know the items of a listing when they come again."""
+        self._known[listing.name] = frozenset(self._hashes.get(listing.name, ()))
+
+    def restart_all(self) -> None:
+        """Know the items of all listings when they come again, in whichever."""
+        hashes = chain.from_iterable(self._hashes.values())
+        self._known_to_all = self._known_to_all.union(hashes)
+        self._hashes.clear()
+        self._known.clear()
+
+    def _complete(self, listing: Listing) -> None:
+        self._known.pop(listing.name, None)
+        self._room -= len(self._hashes[listing.name])
+        if self._room < 0:
+            del self._hashes[listing.name]
+            self.is_complete = False
+
+
+class OneListing(Source):
+    """A source that is a single listing.
+
+    Args:
+        pool_id: The id of the pool.
+        listing: The listing.
+    """
+
+    def __init__(self, pool_id: str, listing: Listing) -> None:
+        super().__init__(pool_id)
+        self._listing = listing
+        self._sent = SentItems()
+
+    def start(self) -> Iterable[Listing]:
+        """Begin with the listing."""
+        return [self._listing]
+
+    def receive(self, listing: Listing, page: Page) -> Step:
+        """Send the page."""
+        return Step(self._sent.add(listing, page))
+
+    def restart(self, listing: Listing) -> None:
+        """Send nothing again that comes again."""
+        self._sent.restart(listing)
+
+
+class Nested(Source):
+    """A source that is a listing, and another one for each of its items: users of groups.
+
+    Args:
+        pool_id: The id of the pool.
+        parents: The listing of the items that stand behind the others.
+        child: Makes the listing of one of them.
+        done: The digests of children that were read before.
+    """
+
+    def __init__(
+        self,
+        pool_id: str,
+        parents: Listing,
+        child: Callable[[Item], Listing],
+        done: Iterable[str] = (),
+    ) -> None:
+        super().__init__(pool_id)
+        self.done = set(done)
+        self._parents = parents
+        self._child = child
+        self._sent = SentItems()
+        self._children: dict[str, Listing] = {}
+        self._missing: dict[str, TapCognitoError] = {}
+
+    def start(self) -> Iterable[Listing]:
+        """Begin with the parents."""
+        return [self._parents]
+
+    def receive(self, listing: Listing, page: Page) -> Step:
+        """Take all parents first: the token of their next page might expire meanwhile."""
+        items = self._sent.add(listing, page)
+        if listing.name != self._parents.name:
+            return Step(items) if page.token else Step(items, self._end(listing))
+        return self._check(items, page) if self._missing else self._collect(items, page)
+
+    def restart(self, listing: Listing) -> None:
+        """Send nothing again that comes again."""
+        self._sent.restart(listing)
+
+    def fail(self, listing: Listing, error: TapCognitoError) -> Step:
+        """Ask whether a thing that isn't found is really gone."""
+        if listing.name == self._parents.name or not isinstance(error, ResourceNotFoundError):
+            raise error
+        self._missing[listing.name] = error
+        return Step([], self._end(listing))
+
+    def _collect(self, parents: list[Item], page: Page) -> Step:
+        for child in map(self._child, parents):
+            if child.digest not in self.done:
+                self._children[child.name] = child
+        return Step([]) if page.token else Step([], list(self._children.values()))
+
+    def _end(self, child: Listing) -> list[Listing]:
+        del self._children[child.name]
+        self.done.add(child.digest)
+        return [self._parents] if self._missing and not self._children else []
+
+    def _check(self, parents: list[Item], _page: Page) -> Step:
+        for child in map(self._child, parents):
+            if child.name in self._missing:
+                raise self._missing[child.name]
+        return Step([])

@@ -1,0 +1,258 @@
+"""The users of a pool as listings: one, or segments by `sub` that can be read side by side.
+
+ListUsers gives a page only after the one before it, so one listing is bound by the round trip.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from tap_cognito.cognito.listing import Page
+from tap_cognito.cognito.segments import DIGITS, all_start_with, divide, sub_of
+from tap_cognito.cognito.source import SentItems, Source, Step
+from tap_cognito.errors import InvalidParameterError, TapCognitoError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tap_cognito.cognito.listing import Item, Listing, UserPool
+
+PAGE_SIZE = 60
+"""Users in a full page."""
+
+_SMALL_POOL = 10 * PAGE_SIZE
+"""Users up to which segments cost more requests than they save time."""
+
+LARGE_POOL = 1_000_000
+"""Users from which on segments are divided further, so that a run that is cut off loses little."""
+
+_REMEMBERED = 100_000
+"""Users of complete segments who aren't sent again if the pool must be read in one listing."""
+
+_TRIAL_PAGES = 2
+"""Pages of each segment after which their fill is compared with that of the plain listing."""
+
+_MIN_FILL = 0.25
+"""Share of the plain listing's users a page below which segments cost more than they save."""
+
+_MAX_MISSING = 0.01
+"""Share of the estimated users that may be missing: the estimate is one."""
+
+logger = logging.getLogger("tap-cognito.users")
+
+
+class UserListings(Source):
+    """All users of one pool, each once.
+
+    Args:
+        pool: The pool.
+        user_filter: A filter of ListUsers; it leaves room for one listing only.
+        prove_empty: Whether a pool that returns no user must say that it has none.
+    """
+
+    def __init__(
+        self, pool: UserPool, user_filter: str | None = None, *, prove_empty: bool = False
+    ) -> None:
+        super().__init__(pool.id)
+        self._pool = pool
+        self._describe = pool.listing("DescribeUserPool", "UserPool")
+        self._prove_empty = prove_empty and not user_filter
+        self._plain = self._users(user_filter)
+        self._is_divisible = not user_filter
+        self._sent = SentItems(_REMEMBERED)
+        self._first = Page([], None)
+        self._unseen: set[str] = set()
+        self._lookups: dict[str, str] = {}
+        self._lost = 0
+        self._count = 0
+        self._counts: dict[str, int] = {}
+        self._trial_pages = self._trial_users = 0
+
+    def resume(
+        self, prefixes: Iterable[str], done: Iterable[str], count: int, estimate: int | None
+    ) -> None:
+        """Go on where an earlier run was cut off, instead of beginning anew.
+
+        Args:
+            prefixes: The segments of that run.
+            done: Those that were complete.
+            count: How many users they had.
+            estimate: About how many users the pool had.
+        """
+        self.prefixes = tuple(prefixes)
+        self.done = set(done)
+        self.count_done = self._count = count
+        self.estimate = estimate
+        self._sent.is_complete = False
+
+    def start(self) -> Iterable[Listing]:
+        """Begin with the first page of the pool, or with the segments that are left."""
+        if self.prefixes:
+            left = [prefix for prefix in self.prefixes if prefix not in self.done]
+            # With none left, one more time the last one: the end is still to be proven.
+            return [self._segment(prefix) for prefix in left or self.prefixes[-1:]]
+        return [self._plain.part(pages=1) if self._is_divisible else self._plain]
+
+    def receive(self, listing: Listing, page: Page) -> Step:
+        """Take a page of users, or what was asked beside them."""
+        if listing.name == self._describe.name:
+            return self._receive_estimate(page.items[0])
+        if listing.name == self._plain.name:
+            return self._receive_plain(page)
+        if listing.name in self._lookups:
+            return self._receive_lookup(listing, page)
+        prefix = _prefix(listing)
+        if not all_start_with(prefix, page.items):
+            return self._fall_back("the endpoint ignores the filter `sub ^=`")
+        if not self.prefixes:
+            return self._receive_probe(listing, page)
+        return self._receive_segment(listing, page, prefix)
+
+    def restart(self, listing: Listing) -> None:
+        """Send no user again that comes again."""
+        self._sent.restart(listing)
+
+    def fail(self, listing: Listing, error: TapCognitoError) -> Step:
+        """Do without what isn't needed; read the pool in one listing if filters are refused."""
+        if listing.name == self._describe.name:
+            if not self.prefixes and not self._count and self._prove_empty:
+                raise _doubt(f"whether it is empty can't be asked: {error}")
+            return Step([])  # a reader of users may lack the permission
+        if listing.name == self._plain.name or not isinstance(error, InvalidParameterError):
+            raise error
+        if listing.name in self._lookups:
+            self._lost += 1  # nobody knows: better to read the pool twice
+            return self._end_lookup(listing)
+        return self._fall_back("the endpoint refuses the filter `sub ^=`, or a token of it")
+
+    # The plain listing
+
+    def _receive_plain(self, page: Page) -> Step:
+        if page.token is None and self._prove_empty and not self._count and not page.items:
+            return Step([], [self._describe])
+        if self._first.token or page.token is None or not self._is_divisible:
+            return self._send(self._plain, page)
+        if not page.items:
+            return Step([], [self._plain.part(page.token, 1)])
+        self._first = page
+        if all_start_with(tuple(DIGITS), page.items):
+            return Step([], [self._segment(DIGITS[0]).part(pages=1)])
+        logger.warning("Reading the pool in one listing: not every `sub` is a lower-case UUID")
+        return self._continue_plain()
+
+    def _continue_plain(self) -> Step:
+        """Send the first page of the plain listing, which was held back, and read on behind it."""
+        return self._send(self._plain, self._first, [self._plain.part(self._first.token)])
+
+    def _fall_back(self, reason: str) -> Step:
+        """Read the pool in one listing after all."""
+        logger.warning("Reading the pool in one listing: %s", reason)
+        self.prefixes = ()
+        self.done.clear()
+        self._lookups.clear()
+        if not self._sent and self._first.token:
+            return self._continue_plain()._replace(is_replacement=True)
+        if not self._sent.is_complete:
+            logger.warning("Some users are sent a second time: the target has them once")
+        self._sent.restart_all()
+        self._first = Page([], "read before")
+        return Step([], [self._plain], is_replacement=True)
+
+    # Segments
+
+    def _receive_probe(self, listing: Listing, page: Page) -> Step:
+        """Tell from one segment's first page whether the pool is worth dividing."""
+        if page.token is None and len(page.items) * len(DIGITS) <= _SMALL_POOL:
+            return self._continue_plain()
+        self._unseen = {user["Username"] for user in self._first.items}
+        self.prefixes = tuple(DIGITS)
+        segments = [self._segment(digit) for digit in DIGITS[1:]]
+        if page.token:
+            segments.append(listing.part(page.token))
+        step = self._receive_segment(listing, page, DIGITS[0])
+        return step._replace(start=[self._describe, *segments])
+
+    def _receive_estimate(self, description: Item) -> Step:
+        estimate = description.get("EstimatedNumberOfUsers")
+        self.estimate = estimate if isinstance(estimate, int) else None
+        if not self.prefixes and not self._count and self._prove_empty and self.estimate != 0:
+            raise _doubt("the pool doesn't report that it is empty")
+        has_begun = self.done or self._trial_pages >= _TRIAL_PAGES * len(DIGITS)
+        if (self.estimate or 0) <= LARGE_POOL or len(self.prefixes) != len(DIGITS) or has_begun:
+            return Step([])
+        # The sixteen segments have hardly begun: smaller ones replace them.
+        subs = [sub_of(user) for user in self._first.items]
+        self.prefixes = tuple(divide("", subs, 2))
+        self._sent.restart_all()
+        return Step([], map(self._segment, self.prefixes), is_replacement=True)
+
+    def _receive_segment(self, listing: Listing, page: Page, prefix: str) -> Step:
+        self._unseen.difference_update(user["Username"] for user in page.items)
+        step = self._send(listing, page)
+        self._counts[prefix] = self._counts.get(prefix, 0) + len(step.items)
+        if page.token is None:
+            self.done.add(prefix)
+            self.count_done += self._counts.pop(prefix)
+        elif self._is_costly(page):
+            then = self._fall_back("the endpoint applies filters after it has cut the pages")
+            return then._replace(items=step.items + then.items)
+        return self._prove(step) if len(self.done) == len(self.prefixes) else step
+
+    def _is_costly(self, page: Page) -> bool:
+        """Tell, once, whether segments return far fewer users a page than the plain listing."""
+        self._trial_pages += 1
+        self._trial_users += len(page.items)
+        expected = _MIN_FILL * len(self._first.items) * self._trial_pages
+        return self._trial_pages == _TRIAL_PAGES * len(DIGITS) and self._trial_users < expected
+
+    def _prove(self, step: Step) -> Step:
+        """Prove that the segments were a partition of the pool, once all are complete."""
+        if self._unseen:
+            lookups = {name: self._users(f'username = "{_quote(name)}"') for name in self._unseen}
+            self._unseen = set()
+            self._lookups = {listing.name: name for name, listing in lookups.items()}
+            return step._replace(start=lookups.values())
+        missing = (self.estimate or 0) - self._count
+        if self._lost:
+            reason = f"{self._lost} users of its first page came in no segment"
+        elif missing > max(PAGE_SIZE, _MAX_MISSING * (self.estimate or 0)):
+            reason = f"{self._count:,} of about {self.estimate:,} users came in the segments"
+        else:
+            return step
+        return self._fall_back(reason)._replace(items=step.items)
+
+    def _receive_lookup(self, listing: Listing, page: Page) -> Step:
+        """Tell whether a user is still in the pool: one that was deleted meanwhile isn't lost."""
+        self._lost += any(user["Username"] == self._lookups[listing.name] for user in page.items)
+        return Step([]) if page.token else self._end_lookup(listing)
+
+    def _end_lookup(self, listing: Listing) -> Step:
+        del self._lookups[listing.name]
+        return Step([]) if self._lookups else self._prove(Step([]))
+
+    def _send(self, listing: Listing, page: Page, start: Iterable[Listing] = ()) -> Step:
+        items = self._sent.add(listing, page)
+        self._count += len(items)
+        return Step(items, start)
+
+    def _segment(self, prefix: str) -> Listing:
+        return self._users(f'sub ^= "{prefix}"')
+
+    def _users(self, user_filter: str | None) -> Listing:
+        parameters: dict[str, Any] = {"Filter": user_filter} if user_filter else {}
+        return self._pool.listing("ListUsers", "Users", "Username", **parameters)
+
+
+def _doubt(reason: str) -> TapCognitoError:
+    return TapCognitoError(
+        f"Cognito returned no user, but {reason}. The rows of the table were kept; retry"
+    )
+
+
+def _prefix(segment: Listing) -> str:
+    return str(segment.parameters["Filter"]).split('"')[1]
+
+
+def _quote(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"')

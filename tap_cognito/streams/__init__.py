@@ -1,0 +1,27 @@
+"""The streams: columns, replication, deletions. Nothing here knows boto3."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tap_cognito.streams.app_clients import AppClientsStream
+from tap_cognito.streams.groups import GroupMembershipsStream, GroupsStream
+from tap_cognito.streams.identity_providers import IdentityProvidersStream
+from tap_cognito.streams.user_pool import UserPoolStream
+from tap_cognito.streams.users import UsersStream
+
+if TYPE_CHECKING:
+    from tap_cognito.streams.base import CognitoStream
+
+STREAMS: tuple[type[CognitoStream], ...] = (
+    UsersStream,
+    GroupsStream,
+    GroupMembershipsStream,
+    IdentityProvidersStream,
+    AppClientsStream,
+    UserPoolStream,
+)
+"""All streams of the tap, in the order in which they are read."""
+
+NAMES: tuple[str, ...] = tuple(str(vars(stream)["name"]) for stream in STREAMS)
+"""The names of the streams, in the same order."""

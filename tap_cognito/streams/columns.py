@@ -1,0 +1,98 @@
+"""Columns: their names, JSON schemas and descriptions, and how the API's values become theirs."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tap_cognito.streams.state import format_date
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+Item = dict[str, Any]
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+class Column(NamedTuple):
+    """One column of a stream."""
+
+    name: str
+    type: dict[str, Any]
+    """Its JSON schema."""
+    description: str
+    value: Callable[[Item], Any]
+    """Makes its value, ready for JSON, from what the API says of one item."""
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """Its JSON schema with its description, for the catalog."""
+        return {**self.type, "description": self.description}
+
+
+def storable(value: Any) -> Any:
+    """Replace what Postgres cannot store (NUL, lone surrogates) by U+FFFD, in a JSON value."""
+    if isinstance(value, str):
+        # The first test is the quick answer for nearly all.
+        return value if value.isprintable() else _UNSTORABLE.sub("\ufffd", value)
+    if isinstance(value, dict):
+        return {storable(key): storable(member) for key, member in value.items()}
+    if isinstance(value, list):
+        return [storable(member) for member in value]
+    return value
+
+
+def timestamp(item: Mapping[str, Any], member: str) -> str | None:
+    """Give a date of the API as ISO 8601 text: UTC, with milliseconds, without an offset.
+
+    With an offset, a target that loads it into a column without a time zone shifts it by the
+    database's time zone.
+    """
+    moment: datetime | None = item.get(member)
+    return None if moment is None else format_date(moment)
+
+
+def key(name: str, member: str, description: str) -> Column:
+    """Make a text column that is never null."""
+    return Column(name, {"type": ["string"]}, description, lambda item: storable(item[member]))
+
+
+def text(name: str, member: str, description: str) -> Column:
+    """Make a text column."""
+    return _column(name, "string", member, description)
+
+
+def boolean(name: str, member: str, description: str) -> Column:
+    """Make a boolean column."""
+    return _column(name, "boolean", member, description)
+
+
+def integer(name: str, member: str, description: str) -> Column:
+    """Make an integer column."""
+    return _column(name, "integer", member, description)
+
+
+def json_object(name: str, member: str, description: str) -> Column:
+    """Make a column of JSON objects."""
+    return _column(name, "object", member, description)
+
+
+def json_array(name: str, member: str, description: str) -> Column:
+    """Make a column of JSON arrays.
+
+    The type of its members isn't declared: target-postgres makes `jsonb` of it, else `jsonb[]`.
+    """
+    return _column(name, "array", member, description)
+
+
+def date(name: str, member: str, description: str) -> Column:
+    """Make a timestamp column."""
+    schema = {"type": ["string", "null"], "format": "date-time"}
+    return Column(name, schema, description, lambda item: timestamp(item, member))
+
+
+def _column(name: str, kind: str, member: str, description: str) -> Column:
+    schema = {"type": [kind, "null"]}
+    return Column(name, schema, description, lambda item: storable(item.get(member)))

@@ -1,0 +1,47 @@
+"""Reading an emulated pool with the package's API, without the tap around it."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any
+
+import boto3
+
+from tap_cognito.cognito import parallel
+from tap_cognito.cognito.client import CognitoClient
+from tap_cognito.cognito.listing import UserPool
+from tap_cognito.cognito.quotas import Quotas
+from tap_cognito.cognito.users import UserListings
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable
+
+    from emulator import Emulator
+    from tap_cognito.cognito.source import Source
+
+Users = list[dict[str, Any]]
+
+
+def pool_of(emulator: Emulator, rate: float = 100_000) -> UserPool:
+    """The pool that is served, read at a pace that does not matter."""
+    session = boto3.Session("key", "secret", region_name="us-east-1")
+    client = CognitoClient(session, Quotas({"UserList": rate}), emulator.url)
+    return UserPool(emulator.pool.id, client)
+
+
+def pages(pool: UserPool, user_filter: str | None = None) -> Generator[Users, None, None]:
+    """The pages of users that a scan returns."""
+    return read([UserListings(pool, user_filter)])
+
+
+def read(sources: Iterable[Source]) -> Generator[Users, None, None]:
+    """The pages that sources of one region return; the first failure is raised."""
+    for batch in parallel.read([sources], lambda _, items: items):
+        if batch.error:
+            raise batch.error
+        yield batch.records
+
+
+def scan(emulator: Emulator, rate: float = 100_000, user_filter: str | None = None) -> Users:
+    """All users that a scan returns."""
+    return list(itertools.chain(*pages(pool_of(emulator, rate), user_filter)))
