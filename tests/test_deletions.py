@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from singer_sdk.singerlib import RecordMessage
 
 from emulator import Emulator, Faults, Pool
 from emulator.errors import ApiError
@@ -188,7 +189,7 @@ def test_an_empty_answer_does_not_empty_the_table(database: Database, tmp_path: 
             emulator.pool.description |= description
             assert load_while(lambda _: None, tmp_path, config, mirror) == 1
             last = (tmp_path / "tap.log").read_text().splitlines()[-1]
-            assert "`users`: Cognito returned nothing, but" in last
+            assert "`users`: Cognito returned no user, but" in last
             assert "The rows of the table were kept" in last
             assert [name for name in denied if name not in last] == []
             assert len(rows(database)) == 70
@@ -247,14 +248,18 @@ def test_the_version_is_switched_after_the_last_record(
 ) -> None:
     """A complete scan ends with one ACTIVATE_VERSION, of the version that every record has."""
     config = emulator_config(emulator, **MIRROR)
-    started = int(time.time())
+    started = int(time.time() * 1000)
     TapCognito(config=config, catalog=select(config, stream)).sync_all()
-    schema, *records, switch, state = written(capfdbinary)
+    messages = written(capfdbinary)
+    schema, *records, switch, state = [
+        message for message in messages if message["type"] != "STATE" or message is messages[-1]
+    ]
     kinds = [schema["type"], switch["type"], state["type"]]
     assert kinds == ["SCHEMA", "ACTIVATE_VERSION", "STATE"]
     assert {(each["type"], each["stream"]) for each in records} == {("RECORD", stream)}
     assert {each["version"] for each in records} == {switch["version"]}
-    assert started <= switch["version"] <= time.time()
+    assert started <= switch["version"] <= time.time() * 1000
+    assert state["value"] == {"bookmarks": {stream: {"version": switch["version"]}}}
 
 
 def test_without_the_setting_there_are_no_versions(
@@ -325,14 +330,16 @@ def test_a_stop_switches_no_version(
     tap = TapCognito(config=emulator_config(emulator, **MIRROR))
     seen = 0
 
-    def stop(record: dict[str, Any], _: object) -> dict[str, Any]:
+    write = tap.write_message
+
+    def stop(message: Any) -> None:
         nonlocal seen
-        seen += 1
+        seen += isinstance(message, RecordMessage)
         if seen == records:
             raise Terminated(128 + signal.SIGTERM)
-        return record
+        write(message)
 
-    monkeypatch.setattr(tap.streams["users"], "post_process", stop)
+    monkeypatch.setattr(tap.streams["users"], "_write_message", stop)
     with pytest.raises(Terminated):
         tap.sync_all()
     messages = written(capfdbinary)
