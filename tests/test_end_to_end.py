@@ -49,6 +49,20 @@ def test_the_table_is_the_foreign_table(
     assert len(database.rows()) == len(expected) == 130
 
 
+@pytest.mark.parametrize("use_copy", [False, True])
+def test_no_time_zone_shifts_a_timestamp(
+    small: Emulator, database: Database, *, use_copy: bool
+) -> None:
+    """By COPY or INSERT, wherever the database and the machine are, UTC is what is stored."""
+    with database.connect() as connection:
+        connection.execute(f"alter database {database.name} set timezone to 'America/New_York'")
+    elsewhere = {"PGTZ": "America/New_York", "TZ": "Asia/Tokyo"}
+    target = {**database.target_config, "use_copy": use_copy}
+    load(emulator_config(small), target, env=elsewhere)
+    expected = [wire_row(user) for user in small.pool.users()]
+    assert _by_username(database.rows()) == _by_username(expected)
+
+
 @FORMATS
 def test_ten_thousand_users_arrive(database: Database, attributes_format: str) -> None:
     """A pool of 10,000 users arrives complete, each row equal to the API's answer."""

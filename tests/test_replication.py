@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import logging
 import os
 import random
 import re
@@ -23,6 +24,7 @@ from interruption import load_while, running_tap, wait_until
 from support import TIMEOUT, Database, emulator_config, load, run_tap, wire_row
 from tap_cognito.cognito import client
 from tap_cognito.errors import AccessDeniedError, TapCognitoError
+from tap_cognito.streams.state import new_scan
 from tap_cognito.tap import TapCognito
 
 if TYPE_CHECKING:
@@ -352,6 +354,61 @@ def test_the_bookmark_moves_only_when_the_scan_is_complete(
     found = [value["bookmarks"]["users"].get("partitions") or [] for value in run.states]
     expected = state["bookmarks"]["users"]["partitions"] if state else []
     assert all(partitions == expected for partitions in found)
+
+
+# Whose state it is
+
+
+@pytest.mark.parametrize("other", ["pool", "filter", "none"])
+def test_a_bookmark_belongs_to_its_pool_and_filter(
+    source: Source, other: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With the state of another pool or filter everybody is sent, and a line says so."""
+    caplog.set_level(logging.INFO)
+    moment = datetime(2100, 1, 1, tzinfo=timezone.utc)
+    everybody: Json = {"user_filter": 'username ^= ""'}
+    if other == "pool":
+        state, config = at(moment, "us-east-1_Another1"), {}
+    elif other == "filter":
+        state, config = source.run(None, **everybody).states[-1], {}
+        state["bookmarks"]["users"]["partitions"][0]["replication_key_value"] = moment.isoformat()
+    else:
+        old = {"replication_key": "updated_at", "replication_key_value": moment.isoformat()}
+        state, config = {"bookmarks": {"users": old}}, {}
+    run = source.run(state, **config)
+    assert len(run.records) == len(source.pool)
+    (line,) = [text for text in caplog.messages if text.startswith("Starting over with ")]
+    assert POOL_ID in line
+    assert bookmark_of(run.states[-1], POOL_ID) < moment
+    assert len(source.run(run.states[-1], **config).records) < len(source.pool)
+
+
+def bookmark_of(state: Json, pool_id: str) -> datetime:
+    """The bookmark of one pool."""
+    (text,) = [
+        partition["replication_key_value"]
+        for partition in state["bookmarks"]["users"]["partitions"]
+        if partition["context"]["user_pool_id"] == pool_id
+    ]
+    return datetime.fromisoformat(text).replace(tzinfo=timezone.utc)
+
+
+def test_a_state_names_no_filter(source: Source) -> None:
+    """A filter may be somebody's address: the state has a digest of it only."""
+    run = source.run(None, user_filter='email = "jane@example.com"')
+    assert "jane" not in json.dumps(run.states)
+
+
+@pytest.mark.parametrize("now", [2_000.0, 1_000.0])
+def test_versions_grow_whatever_the_clock_does(now: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two scans in one moment, or after the clock was set back, have versions that grow."""
+    monkeypatch.setattr(time, "time", lambda: 2_000.0)
+    first = new_scan("scope", {}, is_mirror=True)
+    monkeypatch.setattr(time, "time", lambda: now)
+    second = new_scan("scope", {"version": first.version}, is_mirror=True)
+    assert first.version is not None
+    assert second.version is not None
+    assert second.version > first.version
 
 
 # Restarts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import subprocess
 import sysconfig
 from collections import Counter
@@ -17,6 +18,7 @@ from emulator import Emulator, Pool, resources
 from support import TIMEOUT, Database, emulator_config, run_tap, wire_row
 from tap_cognito.cognito import quotas
 from tap_cognito.cognito.rate_limiter import RateLimiter
+from tap_cognito.errors import StreamsFailedError
 from tap_cognito.tap import TapCognito
 from tap_cognito.validation import SEARCHABLE
 
@@ -584,6 +586,52 @@ def test_what_is_deleted_in_mid_run_is_no_failure(
         assert by_key(stream, found) == by_key(stream, rows)
     # The page that came before the group was gone is true: they were its members.
     assert len([row for row in table(database, "group_memberships") if row[1] == "large"]) == 60
+
+
+@pytest.mark.parametrize(
+    ("operation", "stream"),
+    [
+        ("ListUsersInGroup", "group_memberships"),
+        ("DescribeIdentityProvider", "identity_providers"),
+    ],
+)
+def test_gone_is_asked_not_assumed(
+    small: Emulator, tmp_path: Path, operation: str, stream: str
+) -> None:
+    """Things that are listed but not found fail their stream, and no row of it is removed."""
+    small.refused = {operation: "ResourceNotFoundException"}
+    config = emulator_config(small, emit_activate_version_messages=True)
+    run = run_tap(config, "--catalog", selecting(tmp_path, "users", stream))
+    assert run.returncode == 1
+    assert [line.split("`")[1] for line in errors(run)] == [stream]
+    assert messages(run.stdout, "ACTIVATE_VERSION").keys() == {"users"}
+
+
+@pytest.mark.parametrize(
+    "code", ["AccessDeniedException", "ResourceNotFoundException", "OddException"]
+)
+def test_a_stream_that_fails_keeps_no_other_from_being_read(
+    small: Emulator, tmp_path: Path, code: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever the reason, the rest is read, users first; in Python too the run then fails."""
+    small.refused = {"ListGroups": code}
+    catalog = json.loads(selecting(tmp_path, *TABLES).read_text())
+    with pytest.raises(StreamsFailedError) as failure:
+        TapCognito(config=emulator_config(small), catalog=catalog).sync_all()
+    assert len(failure.value.failures) == 2
+    read = messages(capfd.readouterr().out, "RECORD")
+    assert read.keys() == TABLES.keys() - {"groups", "group_memberships"}
+    assert next(iter(read)) == "users"
+
+
+def test_a_replica_is_read_in_its_own_region(caplog: pytest.LogCaptureFixture) -> None:
+    """A `region` other than that of the pool id is where the pool is read, and a line says so."""
+    caplog.set_level(logging.INFO)
+    with Emulator(Pool(5, region="eu-west-1")) as emulator:
+        tap = TapCognito(config=emulator_config(emulator, region="eu-west-1"))
+        assert len(usernames(tap)) == 5
+        assert {request.region for request in emulator.log.requests} == {"eu-west-1"}
+    assert [text for text in caplog.messages if "in eu-west-1, as a replica" in text]
 
 
 # Filters

@@ -1,0 +1,172 @@
+"""Responses that Cognito doesn't give: told from the last page, bounded, and never a traceback."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socketserver
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+
+from emulator import Emulator, Pool
+from emulator.api import Api
+from listings import pages, pool_of
+from tap_cognito.aws_errors import Kind, classify
+from tap_cognito.cognito import client, responses
+from tap_cognito.cognito.client import CognitoClient
+from tap_cognito.cognito.listing import UserPool
+from tap_cognito.cognito.quotas import Quotas
+from tap_cognito.errors import TapCognitoError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+from botocore.exceptions import ClientError
+
+DATE = 1_700_000_000
+
+
+@pytest.mark.parametrize(
+    "user",
+    [
+        '"ada"',
+        "5",
+        "null",
+        '{"Attributes": []}',
+        '{"Username": 5}',
+        '{"Username": "ada", "UserCreateDate": NaN}',
+        '{"Username": "ada", "UserCreateDate": 1e30}',
+        '{"Username": "ada", "UserCreateDate": true}',
+        '{"Username": "ada", "UserCreateDate": []}',
+        f'{{"Username": "ada", "UserCreateDate": "{"9" * 2_000_000}"}}',
+        '{"Username": "ada", "UserCreateDate": "yesterday"}',
+    ],
+    ids=lambda user: user[:40],
+)
+def test_a_malformed_user_fails_the_scan(user: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is no user of Cognito's is one line that blames the endpoint, and quotes nothing."""
+    monkeypatch.setattr(Api, "answer", lambda *_: f'{{"Users": [{user}]}}')
+    began = time.process_time()
+    with Emulator(Pool(1)) as emulator, pytest.raises(TapCognitoError) as failure:
+        list(pages(pool_of(emulator)))
+    assert str(failure.value).startswith("the response to ListUsers is malformed (")
+    assert "ada" not in str(failure.value)
+    assert "yesterday" not in str(failure.value)
+    assert time.process_time() - began < 5
+
+
+def test_dates_come_as_numbers_or_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Epoch seconds, as AWS sends them, and ISO 8601, as some emulators do, are the same moment."""
+    users = [
+        {"Username": "a", "UserCreateDate": DATE},
+        {"Username": "b", "UserCreateDate": "2023-11-14T22:13:20Z"},
+        {"Username": "c", "UserCreateDate": "2023-11-14T17:13:20-05:00"},
+    ]
+    monkeypatch.setattr(Api, "answer", lambda *_: json.dumps({"Users": users}))
+    with Emulator(Pool(1)) as emulator:
+        (found,) = pages(pool_of(emulator))
+    assert {user["UserCreateDate"].timestamp() for user in found} == {DATE}
+
+
+@pytest.mark.parametrize("depth", [10, 100_000])
+def test_a_deep_response_is_malformed_at_most(depth: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """JSON that is nested too deep is one line, not a bug."""
+    monkeypatch.setattr(client, "RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(Api, "answer", lambda *_: '{"Users": ' + "[" * depth + "]" * depth + "}")
+    with Emulator(Pool(1)) as emulator, pytest.raises(TapCognitoError, match="the response to"):
+        list(pages(pool_of(emulator)))
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        (400, "TooManyRequestsException", Kind.THROTTLED),
+        (400, "LimitExceededException", Kind.THROTTLED),
+        (400, "RequestThrottledException", Kind.THROTTLED),
+        (429, "429", Kind.THROTTLED),
+        (400, "InternalErrorException", Kind.TRANSIENT),
+        (400, "RequestTimeout", Kind.TRANSIENT),
+        (408, "408", Kind.TRANSIENT),
+        (500, "Anything", Kind.TRANSIENT),
+        (503, "503", Kind.TRANSIENT),
+        (500, "Unsupported", Kind.UNSUPPORTED),
+        (400, "ExpiredTokenException", Kind.EXPIRED),
+        (400, "RequestTimeTooSkewed", Kind.CLOCK_SKEW),
+        (400, "Anything", Kind.OTHER),
+    ],
+)
+def test_errors_are_told_apart(status: int, code: str, kind: Kind) -> None:
+    """Throttling, passing faults and refusals: by the code, the status and botocore's lists."""
+    metadata: Any = {"HTTPStatusCode": status}
+    response: Any = {"Error": {"Code": code}, "ResponseMetadata": metadata}
+    assert classify(ClientError(response, "ListUsers")) is kind
+
+
+class _Hostile(socketserver.BaseRequestHandler):
+    """Sends a response of any size, at any pace."""
+
+    def handle(self) -> None:
+        """Answer one request."""
+        self.request.recv(1 << 16)
+        self.request.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n")
+        with contextlib.suppress(OSError):  # the client goes away
+            for chunk in self.server.chunks():  # type: ignore[attr-defined]
+                self.request.sendall(chunk)
+
+
+@pytest.fixture
+def hostile() -> Iterator[Callable[[Callable[[], Iterator[bytes]]], UserPool]]:
+    """Makes a pool behind a server that sends what it is told to."""
+    servers = []
+
+    def serve(chunks: Callable[[], Iterator[bytes]]) -> UserPool:
+        server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Hostile)
+        server.daemon_threads = True
+        server.chunks = chunks  # type: ignore[attr-defined]
+        servers.append(server)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        session = boto3.Session("key", "secret", region_name="us-east-1")
+        url = f"http://127.0.0.1:{server.server_address[1]}"
+        return UserPool("us-east-1_A", CognitoClient(session, Quotas(), url))
+
+    yield serve
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def test_a_response_without_end_is_refused(
+    hostile: Callable[[Callable[[], Iterator[bytes]]], UserPool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More than a response may have is not read."""
+    monkeypatch.setattr(responses, "MAX_BODY_BYTES", 1 << 20)
+
+    def endless() -> Iterator[bytes]:
+        while True:
+            yield b" " * (1 << 16)
+
+    with pytest.raises(TapCognitoError, match="too large"):
+        list(pages(hostile(endless)))
+
+
+def test_a_response_that_trickles_ends(
+    hostile: Callable[[Callable[[], Iterator[bytes]]], UserPool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A byte now and then keeps no request waiting for longer than its time."""
+    monkeypatch.setattr(responses, "MAX_SECONDS", 0.3)
+    monkeypatch.setattr(client, "RETRY_SECONDS", 0.0)
+    released = threading.Event()
+
+    def trickle() -> Iterator[bytes]:
+        while not released.wait(0.02):
+            yield b" "
+
+    began = time.monotonic()
+    with pytest.raises(TapCognitoError, match="no answer from"):
+        list(pages(hostile(trickle)))
+    released.set()
+    assert time.monotonic() - began < 10
