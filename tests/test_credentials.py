@@ -6,7 +6,10 @@ import copy
 import json
 import os
 import re
+import subprocess
+import sys
 import threading
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -39,7 +42,7 @@ from identities import (
     Issuer,
     Stage,
 )
-from support import run_tap
+from support import TIMEOUT, run_tap
 from tap_cognito.errors import TapCognitoError
 from tap_cognito.secret_references import SCHEMES
 from tap_cognito.settings import SCHEMA
@@ -168,12 +171,18 @@ def test_a_command_resolves_its_references(at: Stage, emulator: Emulator) -> Non
 
 @pytest.mark.parametrize(
     ("content", "secret"),
-    [("{}\n", "{}"), ("{}\r\n", "{}"), ("{}", "{}"), ("ü{}\n", "ü{}")],
+    [
+        ("{}\n", "{}"),
+        ("{}\r\n", "{}"),
+        ("{}", "{}"),
+        ("ü{}\n", "ü{}"),
+        ("\ufeff{}\r\n", "{}"),
+    ],
 )
 def test_a_file_is_taken_without_its_last_line_break(
     content: str, secret: str, tmp_path: Path, emulator: Emulator
 ) -> None:
-    """An editor's or a secret store's line break at the end is no part of the secret."""
+    """Nor does a byte-order mark at its beginning belong to the secret."""
     path = tmp_path / "a secret"
     path.write_bytes(content.format(PAIR["aws_secret_access_key"]).encode())
     emulator.credentials = {KEY_ID: Credential(secret.format(PAIR["aws_secret_access_key"]))}
@@ -325,6 +334,176 @@ def test_credentials_that_boto3_cannot_load_are_a_refusal(
     assert expected in text
 
 
+MISSING = "/not/there"
+SSO = f"""[default]
+sso_session = planted
+sso_account_id = 123456789012
+sso_role_name = {PAIR["aws_secret_access_key"]}
+[sso-session planted]
+sso_start_url = https://planted.example.com
+sso_region = us-east-1
+"""
+UNAVAILABLE: dict[str, tuple[dict[str, str], str, str]] = {
+    "web identity": (
+        {"AWS_ROLE_ARN": ROLE, "AWS_WEB_IDENTITY_TOKEN_FILE": MISSING},
+        "",
+        "no credentials (FileNotFoundError) from the web identity: check AWS_WEB_IDENTITY_TOKEN_",
+    ),
+    "container": (
+        {
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:1/container",
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": MISSING,
+        },
+        "",
+        "no credentials (FileNotFoundError) from the container: check AWS_CONTAINER_CREDENTIALS_",
+    ),
+    "a token of the container with a line break": (
+        {
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:1/container",
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN": f"{PAIR['aws_secret_access_key']}\r\nx",
+        },
+        "",
+        "no credentials (ValueError) from the container",
+    ),
+    "a host that is no container's": (
+        {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://planted.example.com/"},
+        "",
+        "from the container",
+    ),
+    "a time of the instance that is no number": (
+        {"AWS_METADATA_SERVICE_TIMEOUT": "planted"},
+        "",
+        f"no credentials (ValueError) from {SHARED}",
+    ),
+    "half a pair": (
+        {"AWS_ACCESS_KEY_ID": KEY_ID},
+        "",
+        "no credentials (an access key id or secret is missing) from the environment",
+    ),
+    "SSO without a login": ({}, SSO, "from AWS SSO: run `aws sso login` for the profile"),
+}
+
+
+@pytest.mark.parametrize("role", [{}, {"aws_assume_role_arn": ROLE}], ids=["alone", "role"])
+@pytest.mark.parametrize("fault", UNAVAILABLE)
+def test_credentials_that_are_not_there_name_where_they_come_from(
+    fault: str,
+    role: Mapping[str, str],
+    emulator: Emulator,
+    damaged: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One line about credentials, and not about the endpoint."""
+    variables, shared, expected = UNAVAILABLE[fault]
+    damaged.write_text(shared)
+    for name, value in {"HOME": str(damaged.parent), **variables}.items():
+        monkeypatch.setenv(name, value)
+    text = refusal(emulator, **role)
+    assert expected in text
+    assert "planted" not in text
+
+
+def test_an_mfa_code_that_nobody_can_type_is_a_refusal(emulator: Emulator, damaged: Path) -> None:
+    """A scheduled run has no terminal to ask at."""
+    damaged.write_text(
+        f"[default]\nrole_arn = {ROLE}\nsource_profile = base\nmfa_serial = planted\n"
+        f"[base]\naws_access_key_id = {KEY_ID}\n"
+        f"aws_secret_access_key = {PAIR['aws_secret_access_key']}\n"
+    )
+    path = damaged.with_name("config.json")
+    path.write_text(json.dumps(config(emulator)))
+    run = subprocess.run(
+        [sys.executable, "-m", "tap_cognito", "--config", path],
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        check=False,
+    )
+    assert run.returncode == 1
+    expected = (
+        "no credentials (EOFError) from the role of `aws_assume_role_arn` or of the AWS profile"
+    )
+    assert expected in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("output", "reason"),
+    [
+        (f"print('{PAIR['aws_secret_access_key']}')", "JSONDecodeError"),
+        ("print('{}')", "CredentialRetrievalError"),
+        ("raise SystemExit('planted')", "CredentialRetrievalError"),
+        ("print('[1]')", "AttributeError"),
+    ],
+)
+def test_a_refresh_that_fails_during_a_run_is_one_line_about_credentials(
+    output: str, reason: str, emulator: Emulator, damaged: Path
+) -> None:
+    """A program that has given temporary keys twice, and the third time something else."""
+    emulator.credentials = TEMPORARY_SIGNER
+    soon = (datetime.now(timezone.utc) + timedelta(minutes=5)).isoformat()
+    keys = {
+        "Version": 1,
+        "AccessKeyId": KEY_ID,
+        "SecretAccessKey": TEMPORARY["aws_secret_access_key"],
+        "SessionToken": TEMPORARY["aws_session_token"],
+        "Expiration": soon,
+    }
+    program = damaged.with_name("program.py")
+    program.write_text(
+        "import json, pathlib\n"
+        f"calls = pathlib.Path({str(damaged.with_name('calls'))!r})\n"
+        "calls.open('a').write('.')\n"
+        f"if len(calls.read_text()) < 4: print({json.dumps(json.dumps(keys))})\n"
+        f"else: {output}\n"
+    )
+    damaged.write_text(f"[default]\ncredential_process = {sys.executable} {program}\n")
+    environment = {
+        name: str(damaged) for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")
+    }
+    run = run_tap(config(emulator), env=environment)
+    (line,) = [line for line in run.stderr.splitlines() if " ERROR " in line]
+    assert f"no credentials ({reason}) from the `credential_process` of the AWS profile" in line
+    assert run.returncode == 1
+    assert emulator.log.requests
+    assert not [secret for secret in (*PLANTED, "planted") if secret in run.stderr]
+
+
+# Over HTTP
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"AWS_ENDPOINT_URL": "http://planted:secret@cognito.example.com/planted?planted"},
+        {"AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER": "http://cognito.example.com"},
+    ],
+)
+def test_nothing_is_sent_over_http_to_another_host(
+    variables: Mapping[str, str], emulator: Emulator
+) -> None:
+    """Wherever the address comes from; the line shows its host and no more of it."""
+    given = {**config(emulator, **TEMPORARY), "endpoint_url": None}
+    run = run_tap(given, env=variables)
+    (line,) = [line for line in run.stderr.splitlines() if " ERROR " in line]
+    assert "http://cognito.example.com is another host without HTTPS" in line
+    assert "planted" not in run.stderr
+    assert run.returncode == 1
+
+
+@pytest.mark.usefixtures("environ")
+def test_a_role_is_not_assumed_over_http_at_another_host(
+    emulator: Emulator, environ: pytest.MonkeyPatch
+) -> None:
+    """STS is asked with keys and gives keys; `allow_http` lets it."""
+    environ.setenv("AWS_ENDPOINT_URL_STS", "http://sts.invalid")
+    settings = {**TEMPORARY, **IN_ROLE}
+    assert "http://sts.invalid is another host without HTTPS" in refusal(emulator, **settings)
+    text = refusal(emulator, **settings, allow_http=True)
+    assert "no credentials (no answer, EndpointConnectionError)" in text
+
+
 # What cannot be had
 
 
@@ -406,6 +585,24 @@ def test_a_file_that_holds_no_secret_is_a_refusal(
     path.write_bytes(content)
     text = refusal(emulator, aws_access_key_id=KEY_ID, aws_secret_access_key=path.as_uri())
     assert re.search("the file is not UTF-8 text|is empty or contains a line break", text)
+
+
+def test_a_file_that_is_not_regular_is_a_refusal(tmp_path: Path, emulator: Emulator) -> None:
+    """A FIFO is not waited for, and a file without an end is not read into the memory."""
+    os.mkfifo(tmp_path / "fifo")
+    for path in (tmp_path / "fifo", Path("/dev/zero"), Path("/dev/tty")):
+        reference = path.as_uri()
+        text = refusal(emulator, aws_access_key_id=KEY_ID, aws_secret_access_key=reference)
+        assert re.search("is not a regular file|No such device", text)
+
+
+@pytest.mark.parametrize("size", [64 * 1024 + 1, 10_000_000])
+def test_a_large_file_is_a_refusal(size: int, tmp_path: Path, emulator: Emulator) -> None:
+    """No secret is that long."""
+    path = tmp_path / "secret"
+    path.write_bytes(b"a" * size)
+    text = refusal(emulator, aws_access_key_id=KEY_ID, aws_secret_access_key=path.as_uri())
+    assert "the file is larger than 64 KiB" in text
 
 
 @pytest.mark.parametrize("setting", TEMPORARY)

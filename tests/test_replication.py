@@ -368,19 +368,19 @@ def test_a_bookmark_belongs_to_its_pool_and_filter(
     moment = datetime(2100, 1, 1, tzinfo=timezone.utc)
     everybody: Json = {"user_filter": 'username ^= ""'}
     if other == "pool":
-        state, config = at(moment, "us-east-1_Another1"), {}
+        state = at(moment, "us-east-1_Another1")
     elif other == "filter":
-        state, config = source.run(None, **everybody).states[-1], {}
+        state = source.run(None, **everybody).states[-1]
         state["bookmarks"]["users"]["partitions"][0]["replication_key_value"] = moment.isoformat()
     else:
         old = {"replication_key": "updated_at", "replication_key_value": moment.isoformat()}
-        state, config = {"bookmarks": {"users": old}}, {}
-    run = source.run(state, **config)
+        state = {"bookmarks": {"users": old}}
+    run = source.run(state)
     assert len(run.records) == len(source.pool)
     (line,) = [text for text in caplog.messages if text.startswith("Starting over with ")]
     assert POOL_ID in line
     assert bookmark_of(run.states[-1], POOL_ID) < moment
-    assert len(source.run(run.states[-1], **config).records) < len(source.pool)
+    assert len(source.run(run.states[-1]).records) < len(source.pool)
 
 
 def bookmark_of(state: Json, pool_id: str) -> datetime:
