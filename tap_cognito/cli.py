@@ -5,17 +5,21 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import signal
 import sys
 import threading
-import traceback
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tap_cognito import logs
-from tap_cognito.errors import TapCognitoError
+from tap_cognito.errors import StreamsFailedError, TapCognitoError
 
 if TYPE_CHECKING:
     from types import FrameType
+
+_SIGNALS = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+]
 
 _GRACE = 1.5
 """Seconds that a blocked target has to take the rest of a line after a signal."""
@@ -34,22 +38,25 @@ class Terminated(BaseException):
 def main() -> None:
     """Run `tap-cognito` with the process's arguments.
 
-    Every failure is one line on stderr and an exit status that is not 0; a traceback is shown
-    at log level DEBUG only.
+    Every failure is one line on stderr and an exit status that is not 0; a traceback, without
+    values, is shown at log level DEBUG only.
     """
-    logs.install()
-    for one in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(one, _terminate)
     status = 1
     try:
+        logs.install()
+        for number in _SIGNALS:
+            # `nohup` ignores SIGHUP for its command; a shell ignores SIGINT for one in background.
+            if number == signal.SIGINT or signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, _terminate)
         status = _run()
         _flush()
+        _ignore_signals()  # none may raise once the exit has begun
     except Terminated as end:
         name = signal.Signals(end.number).name
         status = _fail(f"stopped by {name}: the run is not complete", end, 128 + end.number)
         _flush()
     finally:
-        # Readers may still wait for an answer: nobody waits for them. What they hold is nothing.
+        # Don't join readers blocked on I/O; they hold no data.
         logging.shutdown()
         os._exit(status)
 
@@ -65,13 +72,8 @@ def _run() -> int:
     try:
         return _command()
     except Exception as error:  # noqa: BLE001 - the last resort
-        # Not its text, which may hold anything.
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        return _fail(
-            f"a bug: {type(error).__name__} in {where.name}, line {where.lineno} of "
-            f"{os.path.basename(where.filename)}. TAP_COGNITO_LOGLEVEL=DEBUG shows more",  # noqa: PTH119
-            error,
-        )
+        bug = logs.describe_bug(type(error), error.__traceback__)
+        return _fail(f"{bug}. TAP_COGNITO_LOGLEVEL=DEBUG shows more", error)
 
 
 def _command() -> int:
@@ -79,45 +81,75 @@ def _command() -> int:
     import click  # noqa: PLC0415
     from singer_sdk.exceptions import SingerSDKError  # noqa: PLC0415
 
+    import tap_cognito.about  # noqa: F401, PLC0415 - takes the place of the SDK's
     from tap_cognito.tap import TapCognito  # noqa: PLC0415
     from tap_cognito.writer import buffer_stdout  # noqa: PLC0415
 
     try:
         buffer_stdout()
-        # Not click's `main`: it takes a closed pipe for a reason to end without a word.
         command = TapCognito.cli
         logs.quiet_libraries()
         status = 0
         try:
+            # Not click's `main`, which takes a closed pipe for a reason to end without a word, nor
+            # the SDK's `invoke`, which sets an excepthook of its own.
             with command.make_context(TapCognito.name, sys.argv[1:]) as context:
-                command.invoke(context)
+                click.Command.invoke(command, context)
         except click.exceptions.Exit as end:
             status = end.exit_code
         except SystemExit as end:
             status = int(end.code or 0)
         sys.stdout.flush()
     except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (TapCognitoError, SingerSDKError) as error:
-        return _fail(" ".join(str(error).split()) or type(error).__name__, error)
+        return _fail(f"{_explain_usage(error)}: see `tap-cognito --help`", error, error.exit_code)
+    except StreamsFailedError as error:
+        return [_fail(str(failure), failure) for failure in error.failures][-1]
+    except TapCognitoError as error:
+        return _fail(str(error), error)
+    except SingerSDKError as error:  # its text may quote the config
+        return _fail(
+            f"the SDK refuses the config or the catalog ({type(error).__name__}): check "
+            "`stream_maps` first",
+            error,
+        )
     except BrokenPipeError as error:
         return _fail("the target has closed its input: the run is not complete", error)
     except OSError as error:
-        return _fail(f"{error.strerror or error}: the run is not complete", error)
+        reason = error.strerror or type(error).__name__
+        return _fail(f"{reason}: the run is not complete", error)
     return status
+
+
+def _explain_usage(error: Any) -> str:
+    """What is wrong with the arguments, without those that are no option: they may be secret."""
+    name = getattr(error, "option_name", None) or "an option"
+    name = name if re.fullmatch(r"--[a-z-]{1,20}", name) else "an option"
+    kind = type(error).__name__
+    if kind == "NoSuchOption":
+        return f"{name} does not exist"
+    if kind == "BadOptionUsage":
+        return f"{name} lacks its value, or has one that it does not take"
+    if parameter := getattr(error, "param", None):
+        cause = error.__context__
+        reason = cause.strerror if isinstance(cause, OSError) else "a value that it does not take"
+        return f"{parameter.opts[0]}: {reason}"
+    return "there are arguments that are no option"
 
 
 def _fail(message: str, error: BaseException, status: int = 1) -> int:
     logger.error("%s", message)
     # The frames only: the texts of a chain of exceptions may quote a request and its token.
-    logger.debug("%s\n%s", type(error).__name__, "".join(traceback.format_tb(error.__traceback__)))
+    logger.debug("%s", type(error).__name__, exc_info=error)
     return status
 
 
+def _ignore_signals() -> None:
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
 def _terminate(number: int, _frame: FrameType | None) -> None:
-    for one in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(one, signal.SIG_IGN)
+    _ignore_signals()
     last_resort = threading.Timer(_GRACE, os._exit, [128 + number])
     last_resort.daemon = True
     last_resort.start()

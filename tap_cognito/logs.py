@@ -14,8 +14,9 @@ import re
 import sys
 import threading
 import traceback
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, TextIO
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -129,16 +130,19 @@ def quiet_libraries() -> None:
         logging.getLogger(name).addFilter(_has_no_traceback)
 
 
-def frames(trace: TracebackType | None) -> str:
-    """Show where an exception comes from.
+def describe_bug(kind: type[BaseException], trace: TracebackType | None) -> str:
+    """Say where something failed that nobody foresaw.
 
     Args:
+        kind: The class of the exception. Its text may hold anything.
         trace: Its traceback.
 
     Returns:
-        File, line and function of each frame, and no value.
+        One line with the class and the place.
     """
-    return "".join(traceback.format_tb(trace))
+    where = traceback.extract_tb(trace)[-1:]
+    places = [f" in {at.name}, line {at.lineno} of {PurePath(at.filename).name}" for at in where]
+    return f"a bug: {kind.__name__}{''.join(places)}"
 
 
 class _Record(logging.LogRecord):
@@ -194,12 +198,13 @@ def _is_recognizable(value: str) -> bool:
 
 def _in_any_notation(secret: str) -> str:
     """A pattern for a secret as it is, percent-encoded in any part, or escaped in a literal."""
-    characters = (
-        rf"(?:\\*{re.escape(character)}|{''.join(f'%{byte:02x}' for byte in character.encode())}"
-        + (r"|\+)" if character == " " else ")")
-        for character in secret[:_HEAD]
-    )
-    return "".join(characters) + (r"\S*" if len(secret) > _HEAD else "")
+    pattern = ""
+    for character in secret[:_HEAD]:
+        percent = "".join(f"%{byte:02x}" for byte in character.encode())
+        escaped = re.escape(json.dumps(character)[1:-1])
+        plus = r"|\+" if character == " " else ""
+        pattern += rf"(?:\\*{re.escape(character)}|{percent}|{escaped}{plus})"
+    return pattern + (r"\S*" if len(secret) > _HEAD else "")
 
 
 def _secrets_of_environment() -> list[str]:
@@ -208,7 +213,7 @@ def _secrets_of_environment() -> list[str]:
         if _SECRET_VARIABLE.search(name.upper()) and not _NO_SECRET.search(name.upper()):
             secrets.append(value)
         if "://" in value and (password := _password(value)):
-            secrets.append(password)
+            secrets.append(unquote(password))
     return secrets
 
 
@@ -248,7 +253,6 @@ def _without_values(
 def _log_exception(
     kind: type[BaseException], _: BaseException | None, trace: TracebackType | None
 ) -> None:
-    last = traceback.extract_tb(trace)[-1:]
-    where = f" in {last[0].name}, line {last[0].lineno}" if last else ""
-    logger.error("a bug: %s%s", kind.__name__, where)
-    logger.debug("%s", kind.__name__, exc_info=_without_values(kind, None, trace))
+    if kind is not SystemExit:
+        logger.error("%s", describe_bug(kind, trace))
+        logger.debug("%s", kind.__name__, exc_info=_without_values(kind, None, trace))

@@ -58,12 +58,12 @@ def ended(process: subprocess.Popen[bytes], folder: Path) -> tuple[int, str]:
     return status, log.splitlines()[-1]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("seed", range(3))
 def test_a_signal_at_any_moment_leaves_whole_lines(
     emulator: Emulator, tmp_path: Path, number: signal.Signals, seed: int
 ) -> None:
-    """SIGINT and SIGTERM end a run soon, with 128 + their number, after a whole line."""
+    """Each of them ends a run soon, with 128 + its number, after a whole line."""
     output = tmp_path / "output"
     with output.open("wb") as stdout, running(emulator, tmp_path, stdout) as process:
         wait_until(lambda: b"RECORD" in output.read_bytes())
@@ -150,6 +150,54 @@ def test_a_signal_after_a_failure_ends_the_last_write_too() -> None:
         _, log = process.communicate(timeout=TIMEOUT)
         assert process.returncode == 128 + signal.SIGTERM
         assert b"Traceback" not in log
+
+
+def run_code(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line with something in it replaced."""
+    return subprocess.run(
+        [sys.executable, "-c", f"import logging, os, signal\nfrom tap_cognito import cli\n{code}"],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize("outcome", ["0", "1", "1 / 0"])
+def test_a_signal_during_the_exit_does_not_change_it(name: str, outcome: str) -> None:
+    """Once the status is known nothing is raised any more."""
+    run = run_code(
+        f"logging.shutdown = lambda: os.kill(os.getpid(), signal.{name})\n"
+        f"cli._command = lambda: {outcome}\ncli.main()"
+    )
+    assert run.returncode == int(outcome != "0")
+    assert "Traceback" not in run.stderr
+
+
+def test_a_command_of_nohup_outlives_its_terminal() -> None:
+    """Whoever has SIGHUP ignored at the start wants the run to go on."""
+    run = run_code(
+        "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+        "cli._command = lambda: os.kill(os.getpid(), signal.SIGHUP) or 0\ncli.main()"
+    )
+    assert (run.returncode, run.stderr) == (0, "")
+
+
+def test_each_stream_that_failed_has_its_line() -> None:
+    """In the order in which they failed, and the status says so."""
+    run = run_code(
+        "from tap_cognito.errors import AccessDeniedError, StreamsFailedError, TapCognitoError\n"
+        "def fail():\n"
+        "    logging.basicConfig(format='%(levelname)s %(message)s')\n"
+        "    raise StreamsFailedError([AccessDeniedError('first'), TapCognitoError('second')])\n"
+        "cli._command.__globals__['logs'].quiet_libraries = fail\n"
+        "cli.main()"
+    )
+    assert run.returncode == 1
+    assert [line for line in run.stderr.splitlines() if "first" in line or "second" in line][-2:]
+    assert run.stderr.index("first") < run.stderr.index("second")
 
 
 @pytest.mark.parametrize("level", ["INFO", "DEBUG"])
