@@ -20,7 +20,6 @@ from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parent
 LOCK = ROOT / "requirements" / "dev.txt"
-BUILD_LOCK, LOWEST_LOCK = LOCK.with_name("build.txt"), LOCK.with_name("lowest.txt")
 TOOLS = ROOT / ".tools"
 VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
@@ -93,19 +92,22 @@ def install() -> None:
 def lock() -> None:
     """Pin versions that pyproject.toml allows, for every Python and system.
 
-    Of everything the newest; of these again what builds the package; the oldest of what it needs.
+    dev.txt has the newest of everything, build.txt and meltano.txt have parts of it, and lowest.txt
+    has the oldest that the package allows.
     """
     say(f"Renewing {LOCK.parent.relative_to(ROOT)}/")
     compile_ = (
         *("pip", "compile", "--quiet", "--upgrade", "--universal", "--python-version", "3.10"),
         *("--generate-hashes", "--no-annotate", "--custom-compile-command", "python3 dev.py lock"),
     )
-    for path, *arguments in (
-        (LOCK, "--group", "dev", "--extra", "vault", "pyproject.toml"),
-        (BUILD_LOCK, "--group", "build", "--constraint", str(LOCK)),
-        (LOWEST_LOCK, "--resolution", "lowest-direct", "pyproject.toml"),
+    part = ("--constraint", str(LOCK), "--group")
+    for name, *arguments in (
+        (LOCK.name, "--group", "dev", "--extra", "vault", "pyproject.toml"),
+        ("build.txt", *part, "build"),
+        ("meltano.txt", *part, "meltano"),
+        ("lowest.txt", "--resolution", "lowest-direct", "pyproject.toml"),
     ):
-        run_uv(*compile_, *arguments, "--output-file", str(path))
+        run_uv(*compile_, *arguments, "--output-file", str(LOCK.with_name(name)))
 
 
 def run_uv(*arguments: str) -> None:
