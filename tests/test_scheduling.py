@@ -6,7 +6,9 @@ import ast
 import json
 import os
 import re
+import shutil
 import subprocess
+import sys
 import sysconfig
 from contextlib import ExitStack
 from pathlib import Path
@@ -207,7 +209,24 @@ def test_several_pools_have_a_schema_each(
         assert by_name(found) == expected(emulator)
 
 
-# Dagster
+# Orchestrators
+
+
+def installed(example: Path, folder: Path) -> str:
+    """Install an example's orchestrator into an environment of its own; return a PATH with it."""
+    environment = folder / "venv"
+    uv = str(SCRIPTS / "uv")
+    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, environment], check=True)
+    install = (uv, "pip", "install", "--quiet", "--python", environment)
+    subprocess.run([*install, "--requirement", example / "requirements.txt"], check=True)
+    scripts = environment / ("Scripts" if os.name == "nt" else "bin")
+    return os.pathsep.join([str(scripts), str(SCRIPTS), os.environ["PATH"]])
+
+
+def times(emulator: Emulator) -> tuple[float, float]:
+    """When the first request to a pool came, and when the last one was answered."""
+    requests = emulator.log.requests
+    return min(one.received for one in requests), max(one.answered for one in requests)
 
 
 def test_the_assets_are_jobs_of_the_example() -> None:
@@ -231,23 +250,18 @@ def test_dagster_loads_one_pool_at_a_time(
     for emulator in pools.values():
         emulator.latency = 4  # long enough for runs that start together to overlap
     example = EXAMPLES / "dagster"
-    scripts = tmp_path / "venv" / ("Scripts" if os.name == "nt" else "bin")
-    uv = str(SCRIPTS / "uv")
-    subprocess.run([uv, "venv", "--quiet", str(tmp_path / "venv")], check=True)
-    requirements = ("--requirement", str(example / "requirements.txt"))
-    install = (uv, "pip", "install", "--quiet", "--python", str(scripts / "python"))
-    subprocess.run([*install, *requirements], check=True)
+    path = installed(example, tmp_path)
     home = tmp_path / "home"
     home.mkdir()
     (home / "dagster.yaml").write_bytes((example / "dagster.yaml").read_bytes())
     environment = {
         **several.environment,
         "DAGSTER_HOME": str(home),
-        "PATH": os.pathsep.join([str(scripts), str(SCRIPTS), os.environ["PATH"]]),
+        "PATH": path,
     }
     job = ("job", "execute", "-f", str(example / "definitions.py"), "-j", "every_pool")
     run = subprocess.run(
-        [str(scripts / "dagster"), *job],
+        [shutil.which("dagster", path=path) or "dagster", *job],
         env=environment,
         capture_output=True,
         text=True,
@@ -257,10 +271,35 @@ def test_dagster_loads_one_pool_at_a_time(
     for schema, emulator in pools.items():
         found = database.rows(f"select * from {schema}.users")  # noqa: S608
         assert by_name(found) == expected(emulator)
-    one, other = sorted(
-        [
-            (min(each.received for each in requests), max(each.answered for each in requests))
-            for requests in (emulator.log.requests for emulator in pools.values())
-        ]
-    )
-    assert one[1] < other[0]
+    (_, end), (start, _) = sorted(times(emulator) for emulator in pools.values())
+    assert end < start
+
+
+@pytest.mark.slow
+def test_airflow_loads_every_pool(
+    pools: dict[str, Emulator], several: Meltano, database: Database, tmp_path: Path
+) -> None:
+    """Airflow loads the example's DAG and runs it, one pool after the other."""
+    example = EXAMPLES / "airflow"
+    path = installed(example, tmp_path)
+    environment = {
+        **several.environment,
+        "AIRFLOW_HOME": str(tmp_path / "home"),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(example),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "PATH": path,
+    }
+    for command in (["db", "migrate"], ["dags", "test", "cognito"]):
+        run = subprocess.run(
+            [shutil.which("airflow", path=path) or "airflow", *command],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert run.returncode == 0, run.stdout + run.stderr
+    for schema, emulator in pools.items():
+        found = database.rows(f"select * from {schema}.users")  # noqa: S608
+        assert by_name(found) == expected(emulator)
+    (_, end), (start, _) = sorted(times(emulator) for emulator in pools.values())
+    assert end < start
