@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 
 class Caller(NamedTuple):
-    """Who sends a request, and where to.
+    """The identity that sends a request, and the region that it sends it to.
 
     Attributes:
-        account: Whose pools are meant.
-        region: Where they are.
-        arn: The identity, as in the words of a refusal.
+        account: The identity's account.
+        region: The region of the signature.
+        arn: The identity's ARN.
     """
 
     account: str

@@ -24,7 +24,7 @@ class Behaviour:
         quota_drops: New quota by the number of the request that it begins with, from 1.
         quotas: Requests per second by category in each account and region, such as `AWS_QUOTAS`;
             `quota` goes before its "UserList".
-        quota_per_pool: Requests per second of one operation on one pool, but for users' ones.
+        quota_per_pool: Requests per second of one operation on one pool, but for those on users.
         denied: IAM actions that are refused, such as "cognito-idp:DescribeUserPool".
         refused: Error codes by operation; `pool_id/operation` means one pool, and a region or an
             account in its place all of its pools; the operation may be "*".
@@ -46,9 +46,7 @@ class Behaviour:
             an identity of the default account.
         regions: Regions that are served although they have no pool.
         roles: Roles that known identities may assume, by ARN.
-        regions: Collection[str] = ()
-    roles: Mapping[str, Role] = field(default_factory=dict)
-    faults: Faults on the way, None for none.
+        faults: Faults on the way, None for none.
         slow_seconds: How long the response to a request is held back that the fault "slow" hits.
     """
 

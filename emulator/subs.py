@@ -1,4 +1,4 @@
-"""Users by the beginning of their `sub`."""
+"""Users by their `sub` and its beginning."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _DIGITS = "0123456789abcdef"
-_DEPTH = 4
+_SHORT = 1024
+_DEEPEST = 8  # where the first hyphen is
 _NOBODY = array("I")
 
 
 class SubIndex:
-    """An index of ordinals by `sub`, divided as far as it was asked.
+    """An index of ordinals by `sub`, divided where it was asked, down to short segments.
 
     Users of the start have the `sub` that follows from their key; that of others is set.
     """
@@ -46,18 +47,31 @@ class SubIndex:
 
     def candidates(self, prefix: str) -> Sequence[int]:
         """Return the ordinals, in their order, of at least all users whose `sub` begins so."""
-        known = prefix[:_DEPTH]
-        for depth in range(len(known)):
-            if known[:depth] not in self._divided:
-                self._divide(known[:depth])
-        return self._segments.get(known, _NOBODY)
+        segment = _NOBODY
+        for depth in range(min(len(prefix), _DEEPEST)):
+            if prefix[:depth] not in self._divided:
+                self._divide(prefix[:depth])
+            segment = self._segments.get(prefix[: depth + 1], _NOBODY)
+            if len(segment) <= _SHORT:
+                break
+        return segment
+
+    def find(self, sub: str) -> int:
+        """Return the ordinal of the user of the start whose `sub` was this at first, or -1."""
+        key = bytes.fromhex(sub.replace("-", ""))
+        for ordinal in self.candidates(sub):
+            if self._keys[16 * ordinal : 16 * ordinal + 16] == key:
+                return ordinal
+        position = self._keys.find(key)
+        return position // 16 if position >= 0 else -1
 
     def _path(self, sub: str | None) -> list[array[int]]:
-        return [
-            self._segments.setdefault(sub[: depth + 1], array("I"))
-            for depth in range(min(_DEPTH, len(sub or "")))
-            if sub and sub[:depth] in self._divided
-        ]
+        segments = []
+        for depth in range(len(sub or "")):
+            if not sub or sub[:depth] not in self._divided:
+                break
+            segments.append(self._segments.setdefault(sub[: depth + 1], array("I")))
+        return segments
 
     def _divide(self, prefix: str) -> None:
         byte, shift = len(prefix) // 2, 0 if len(prefix) % 2 else 4

@@ -9,11 +9,12 @@ import re
 import threading
 import time
 from array import array
-from bisect import bisect_right, insort
+from bisect import insort
 from typing import TYPE_CHECKING, Any
 
 from emulator import people
 from emulator.filters import attribute
+from emulator.order import following
 from emulator.subs import SubIndex
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class Users:
     """The users of one pool and their memberships, safe to change while they are served.
 
     Users have ordinals in the order of their creation. Those of the start are derived whenever
-    they are needed, so that a million of them cost 25 MB. Users go in and out as wire
+    they are needed, so that two million of them cost about 80 MB. Users go in and out as wire
     dictionaries: as in the API's JSON, dates in epoch seconds.
     """
 
@@ -45,7 +46,7 @@ class Users:
         self._lock = threading.RLock()
         self._seed = seed
         self._region = region
-        self._size = self._next = size
+        self._next = size
         self._keys = people.keys(size, seed, region)
         self._subs = SubIndex(self._keys)
         self._members = {
@@ -67,6 +68,12 @@ class Users:
             if ordinal not in self._deleted:
                 yield json.loads(self._text(ordinal))
 
+    def usernames(self) -> Iterator[str]:
+        """Iterate over the names of the users as they are now, faster than over the users."""
+        for ordinal in range(self._next):
+            if ordinal not in self._deleted:
+                yield self.username(ordinal)
+
     def members(self, group: str) -> Iterator[Wire]:
         """Iterate over a group's users as they are now."""
         for ordinal in self._members.get(group, _NOBODY):
@@ -81,8 +88,11 @@ class Users:
 
     def username(self, ordinal: int) -> str:
         """Return the name of the user that was created as number `ordinal`, from 0."""
-        name: str = json.loads(self._text(ordinal))["Username"]
-        return name
+        text = self._text(ordinal)
+        if ordinal in self._texts:
+            name: str = json.loads(text)["Username"]
+            return name
+        return text[len('{"Username":"') : text.index('",')]
 
     def sample(self, share: float, start: int = 0) -> list[str]:
         """Return the names of a random share of the users, the same ones for the same seed.
@@ -208,18 +218,14 @@ class Users:
             The users as JSON, and the position to go on from, None at the end.
         """
         with self._lock:
-            keys = self._candidates(condition, group)
-            if mask:
-                keys = sorted(ordinal ^ mask for ordinal in keys)
             users: list[str] = []
-            for index in range(bisect_right(keys, after), len(keys)):
-                ordinal = keys[index] ^ mask
+            for ordinal in following(self._candidates(condition, group), mask, after):
                 if ordinal in self._deleted or not self._matches(ordinal, condition):
                     continue
                 if len(users) == limit:
                     return users, after
                 users.append(self._text(ordinal))
-                after = keys[index]
+                after = ordinal ^ mask
             return users, None
 
     def _candidates(self, condition: Condition | None, group: str | None) -> Sequence[int]:
@@ -249,7 +255,7 @@ class Users:
     def _ordinal(self, username: str) -> int:
         ordinal = self._later_names.get(username, -1)
         if ordinal < 0 and _UUID.fullmatch(username):
-            ordinal = self._keys.find(bytes.fromhex(username.replace("-", ""))) // 16
+            ordinal = self._subs.find(username)
         elif ordinal < 0 and (number := re.fullmatch(r"\w+\.(\d+)", username)):
             ordinal = int(number[1])
         if not 0 <= ordinal < self._next or ordinal in self._deleted:

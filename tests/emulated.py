@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -66,3 +71,16 @@ def seen(cognito: Any, pool_id: str) -> object:
     except BotoCoreError as error:
         return type(error)
     return "Users" if "Users" in answer else "no Users"
+
+
+@contextlib.contextmanager
+def process(*options: str) -> Iterator[tuple[subprocess.Popen[bytes], dict[str, Any]]]:
+    """Run the command; yield its process and the line that it wrote."""
+    command = [sys.executable, "-m", "emulator", *options]
+    folder = Path(__file__).parent.parent
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=folder) as running:
+        try:
+            assert running.stdout
+            yield running, json.loads(running.stdout.readline())
+        finally:
+            running.kill()

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -15,7 +10,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from emulated import code, seen
+from emulated import code, process, seen
 from emulator import Credential, Emulator, Pool, Role, sts
 
 if TYPE_CHECKING:
@@ -88,7 +83,7 @@ def test_each_account_and_region_has_its_own_pools(emulator: Emulator) -> None:
 
 
 def test_pools_of_other_accounts_and_regions_do_not_exist(emulator: Emulator) -> None:
-    """Who asks for a pool of another account, or in another region, is told that there is none."""
+    """A pool of another account, or in another region, is not found."""
     home, other = client(emulator), client(emulator, "AKIDOTHER")
     assert seen(home, "us-east-1_111Pool1") == "Users"
     assert seen(home, "us-east-1_222Pool1") == "ResourceNotFoundException"
@@ -265,17 +260,10 @@ def test_a_role_counts_without_checked_signatures(emulator: Emulator) -> None:
 
 def test_the_command_serves_many_pools() -> None:
     """The command makes pools in each region of each account, and says how to read them."""
-    command = [sys.executable, "-m", "emulator", "--users", "3", "--pools", "2", "--aws-quotas"]
-    for option, values in (
-        ("--region", ("us-east-1", "eu-west-1")),
-        ("--account", (HOME, OTHER)),
-    ):
-        command += [text for value in values for text in (option, value)]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, cwd=Path(__file__).parent.parent
-    ) as process:
-        assert process.stdout
-        ready = json.loads(process.stdout.readline())
+    with process(
+        *("--users", "3", "--pools", "2", "--aws-quotas"),
+        *("--region", "us-east-1", "--region", "eu-west-1", "--account", HOME, "--account", OTHER),
+    ) as (_, ready):
         found = set()
         for account in ready["accounts"]:
             keys = {f"aws_{name}": account[name] for name in ("access_key_id", "secret_access_key")}
@@ -287,7 +275,5 @@ def test_the_command_serves_many_pools() -> None:
                 for pool_id in pool_ids(cognito):
                     assert len(cognito.list_users(UserPoolId=pool_id)["Users"]) == 3
                     found.add((account["account"], region, pool_id))
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(5) == 0
     assert found == {(pool["account"], pool["region"], pool["pool_id"]) for pool in ready["pools"]}
     assert len(found) == 8

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 import time
 from http.client import HTTPConnection
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,7 +15,7 @@ from botocore.exceptions import (
     EndpointConnectionError,
 )
 
-from emulated import client, code, names, seen
+from emulated import client, code, names, process, seen
 from emulator import Credential, Emulator, Pool
 
 if TYPE_CHECKING:
@@ -99,12 +96,7 @@ def control(emulator: Emulator, method: str, path: str) -> Any:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_runs_as_a_process(number: signal.Signals) -> None:
     """The command tells its address, serves, reports, resets, and ends cleanly."""
-    command = [sys.executable, "-m", "emulator", "--users", "61", "--seed", "5", "--quota", "30"]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, cwd=Path(__file__).parent.parent
-    ) as process:
-        assert process.stdout
-        ready = json.loads(process.stdout.readline())
+    with process("--users", "61", "--seed", "5", "--quota", "30") as (running, ready):
         emulator = Emulator(Pool(61, 5, ready["pool_id"]), port=int(ready["url"].split(":")[2]))
         assert names(emulator) == [user["Username"] for user in emulator.pool.users()]
         stats = control(emulator, "GET", "/_stats")
@@ -112,5 +104,5 @@ def test_it_runs_as_a_process(number: signal.Signals) -> None:
         assert stats["users"] == 61
         assert stats["seconds"] > 0
         assert control(emulator, "POST", "/_reset")["requests"] == {}
-        process.send_signal(number)
-        assert process.wait(5) == 0
+        running.send_signal(number)
+        assert running.wait(5) == 0
