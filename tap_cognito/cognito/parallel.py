@@ -35,8 +35,6 @@ class Batch(NamedTuple):
     records: list[dict[str, Any]]
     item_count: int = 0
     """How many items the records were made of."""
-    has_completed: bool = False
-    """Whether a listing of the source is complete."""
     is_last: bool = False
     """Whether the source is: nothing of it is missing, unless there is an error."""
     error: Exception | None = None
@@ -147,9 +145,7 @@ def _handle(event: _Event, convert: Converter) -> Batch:
     if step.is_replacement:
         region.drop(source)
     region.add(source, step.start)
-    has_completed = event.page is not None and event.page.token is None
-    is_last = region.is_done_with(source)
-    return Batch(source, records, len(step.items), has_completed, is_last)
+    return Batch(source, records, len(step.items), region.is_done_with(source))
 
 
 def _advance(event: _Event) -> Step:

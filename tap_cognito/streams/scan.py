@@ -1,0 +1,151 @@
+"""The scan of a stream: begun or resumed, kept in the state as it goes on, and ended."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from tap_cognito.errors import AccessDeniedError, ResourceNotFoundError
+from tap_cognito.streams.bookmarks import find_bookmarks
+from tap_cognito.streams.state import PoolProgress, digest, dump_scan, load_scan, new_scan
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from tap_cognito.cognito.source import Source
+    from tap_cognito.streams.base import CognitoStream
+    from tap_cognito.streams.bookmarks import Bookmarks
+    from tap_cognito.streams.state import Scan
+
+_SMALL_STATE = 1 << 15
+"""Bytes up to which a state is written whenever it changes."""
+
+_BYTES_PER_SECOND = 1 << 16
+"""How fast larger states are written: a state names all pools and listings that were read."""
+
+_OF_A_POOL = (AccessDeniedError, ResourceNotFoundError)
+"""What fails in the next run too: it isn't worth resuming."""
+
+_SCOPE = (
+    "user_filter",
+    "attributes_format",
+    "attributes_include",
+    "attributes_exclude",
+    "user_pool_ids",
+)
+"""The settings that decide which rows a scan has."""
+
+
+class ResumableScan:
+    """A scan that the next run can go on with if this one is cut off.
+
+    Args:
+        stream: What is scanned. Its state is changed.
+        pool_ids: The pools to read.
+
+    Attributes:
+        bookmarks: The pools' bookmarks, when replicating by increments.
+    """
+
+    def __init__(self, stream: CognitoStream, pool_ids: Collection[str]) -> None:
+        self._state: dict[str, Any] = stream.stream_state
+        self._tap_state = stream.tap_state
+        self._write_state = stream.write_state
+        self._pool_count = len(pool_ids)
+        self._not_before = 0.0
+        scope = digest(
+            [stream.replication_method, stream.is_mirror],
+            [column.name for column in stream.selected_columns],
+            {name: stream.config.get(name) for name in _SCOPE},
+        )
+        self._scan = self._resume(stream, scope, pool_ids) or new_scan(
+            scope, self._state, is_mirror=stream.is_mirror
+        )
+        self.bookmarks: Bookmarks | None = None
+        if not stream.is_full_table:
+            self.bookmarks = find_bookmarks(stream, pool_ids)
+            for pool_id, progress in self._scan.pools.items():
+                if progress.newest:
+                    self.bookmarks.newest[pool_id] = progress.newest
+
+    def _resume(self, stream: CognitoStream, scope: str, pool_ids: Collection[str]) -> Scan | None:
+        saved = self._state.get("scan")
+        if not saved:
+            return None
+        within = timedelta(hours=stream.config["resume_within_hours"])
+        scan, reason = load_scan(saved, scope, pool_ids, within)
+        if scan:
+            share = 100 * scan.share_done(len(pool_ids))
+            stream.logger.info("Resuming the scan that was cut off: %.0f%% is done", share)
+        else:
+            del self._state["scan"]
+            stream.logger.info("Starting over, not resuming the scan that was cut off: %s", reason)
+        return scan
+
+    @property
+    def version(self) -> int | None:
+        """The version of its records; `None` without deletions."""
+        return self._scan.version
+
+    def is_complete(self, pool_id: str) -> bool:
+        """Whether nothing of a pool is left to be read."""
+        return pool_id in self._scan.complete
+
+    def progress(self, pool_id: str) -> PoolProgress:
+        """Tell how far a pool was read."""
+        return self._scan.pools.get(pool_id) or PoolProgress()
+
+    def update(self, source: Source, *, is_last: bool) -> None:
+        """Keep in the state what need not be read again if the run is cut off.
+
+        Args:
+            source: What has returned something.
+            is_last: Whether it was read to its end.
+        """
+        pool_id = source.pool_id
+        if is_last:
+            self._scan.pools.pop(pool_id, None)
+            self._scan.complete.add(pool_id)
+            if self.bookmarks:
+                self.bookmarks.set(pool_id, self._scan.began)
+        elif len(source.done) == len(self.progress(pool_id).done):
+            return
+        elif source.done:
+            self._scan.pools[pool_id] = PoolProgress(
+                set(source.done),
+                source.prefixes,
+                source.count_done,
+                source.estimate,
+                self.bookmarks.newest.get(pool_id) if self.bookmarks else None,
+            )
+        else:  # it is read anew, in another way
+            del self._scan.pools[pool_id]
+        if len(self._scan.complete) < self._pool_count and time.monotonic() >= self._not_before:
+            self._save()
+
+    def end(self, failures: Iterable[Exception]) -> bool:
+        """Leave no trace in the state, or leave the scan to the next run if that could do better.
+
+        Args:
+            failures: What couldn't be read.
+
+        Returns:
+            Whether the scan is complete.
+        """
+        failures = list(failures)
+        self._state.pop("scan", None)
+        if any(not isinstance(error, _OF_A_POOL) for error in failures):
+            if self._scan.pools or self._scan.complete:
+                self._state["scan"] = dump_scan(self._scan)
+        elif self._scan.version:
+            self._state["version"] = self._scan.version
+        return not failures
+
+    def _save(self) -> None:
+        self._state["scan"] = dump_scan(self._scan)
+        self._write_state(self._tap_state)
+        size = len(msgspec.json.encode(self._tap_state))
+        self._not_before = time.monotonic() + max(0, size - _SMALL_STATE) / _BYTES_PER_SECOND
