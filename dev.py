@@ -59,6 +59,8 @@ def main() -> None:
     if not (3, 10) <= sys.version_info < (3, 15):
         fail(f"this is Python {sys.version.split()[0]}, run it with one from 3.10 to 3.14")
     os.chdir(ROOT)
+    # Otherwise each of hundreds of processes compiles everything that it imports.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     home = os.environ.get("HOME")
     if os.name != "nt" and not (home and os.access(home, os.W_OK)):
         os.environ.setdefault("UV_CACHE_DIR", str(TOOLS / "cache"))
