@@ -18,7 +18,15 @@ if TYPE_CHECKING:
 
 _HERE = Path(__file__).parent
 _SERVERS = {"postgres", "moto_url"}
-_LONGEST = ("deletions", "replication", "scan", "streams", "end_to_end", "endings", "faults")
+_LONGEST = (
+    "deletions",
+    "replication",
+    "user_listings",
+    "streams",
+    "end_to_end",
+    "shutdown",
+    "faults",
+)
 
 
 class Scheduling(LoadGroupScheduling):  # type: ignore[misc]
