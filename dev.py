@@ -23,10 +23,12 @@ LOCK = ROOT / "requirements" / "dev.txt"
 TOOLS = ROOT / ".tools"
 VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+MUTMUT = "mutmut==3.8.1"  # with its dependencies, when it is wanted
 
 MODULES = {
     "quickstart": "quickstart",
     "test": "pytest",
+    "mutate": "mutmut",
     "docs": "docs.generate",
     "benchmark": "benchmarks",
     "verify": "verify",
@@ -48,13 +50,15 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     commands.add_parser("quickstart", help="load an emulated user pool into an embedded Postgres")
     commands.add_parser("test", help="run the tests; further arguments go to pytest")
+    commands.add_parser("coverage", help="run the tests, and fail if they miss much of the package")
+    commands.add_parser("mutate", add_help=False, help="run mutmut: which mutations do tests miss?")
     commands.add_parser("check", help="run the linter, the formatter and the type checker")
     commands.add_parser("docs", help="generate the parts of the documents that repeat the code")
     commands.add_parser("benchmark", add_help=False, help="compare the tap's speed with others'")
     commands.add_parser("verify", add_help=False, help="compare the tap with a plain loop")
     commands.add_parser("lock", help="renew requirements/dev.txt from pyproject.toml")
     options, rest = parser.parse_known_args()
-    if rest and options.command not in {"test", "benchmark", "verify"}:
+    if rest and options.command not in {"test", "coverage", "mutate", "benchmark", "verify"}:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     if not (3, 10) <= sys.version_info < (3, 15):
         fail(f"this is Python {sys.version.split()[0]}, run it with one from 3.10 to 3.14")
@@ -74,6 +78,14 @@ def main() -> None:
     if options.command == "check":
         codes = [subprocess.call([PYTHON.with_name(name), *rest]) for name, *rest in CHECKS]
         sys.exit(max(codes))
+    if options.command == "coverage":
+        steps = ["erase"], ["run", "-m", "pytest", *rest], ["combine", "--quiet"], ["report"]
+        codes = [subprocess.call([PYTHON, "-m", "coverage", *step]) for step in steps]
+        sys.exit(max(codes))
+    if options.command == "mutate":
+        os.environ["PYTHONPATH"] = str(TOOLS / "mutmut")
+        place = ("--python", str(PYTHON), "--target", os.environ["PYTHONPATH"])
+        run_uv("pip", "install", "--quiet", *place, "--constraint", str(LOCK), MUTMUT)
     become([str(PYTHON), "-m", MODULES[options.command], *rest])
 
 
