@@ -26,14 +26,23 @@ class Progress:
         name: What is read, such as `users`.
         logger: Where to log.
         regions: Where it is read.
+        done_before: Pools of these that an earlier run has read.
     """
 
-    def __init__(self, name: str, logger: logging.Logger, regions: Sequence[Region]) -> None:
+    def __init__(
+        self,
+        name: str,
+        logger: logging.Logger,
+        regions: Sequence[Region],
+        done_before: int = 0,
+    ) -> None:
         self._name = name
         self._logger = logger
         self._quotas = [region.client.quotas for region in regions]
         self._pools = sum(len(region.pool_ids) for region in regions)
-        self._pools_done = 0
+        self._are_many = self._pools > 1
+        self._pools -= done_before
+        self._pools_done = self._pools_failed = 0
         self._count = 0
 
     def __enter__(self) -> Self:
@@ -46,12 +55,13 @@ class Progress:
         """Count a batch, and log if it is time."""
         self._count += batch.item_count
         self._pools_done += batch.is_last
+        self._pools_failed += batch.error is not None
         now = time.monotonic()
         if now - self._logged_at < _INTERVAL:
             return
         self._logged_at = now
         seconds = now - self._began
-        if self._pools > 1:
+        if self._are_many:
             requests = self._requests_so_far()[0] - self._requests
             line = format_pools(
                 self._name, self._count, self._pools_done, self._pools, requests / seconds, seconds
@@ -73,13 +83,17 @@ class Progress:
             "Read %s %s%s with %s requests (%s throttled) in %.1f s, %s %s/s",
             f"{self._count:,}",
             self._name,
-            f" of {self._pools:,} pools" if self._pools > 1 else "",
+            self._format_pools_read() if self._are_many else "",
             f"{requests - self._requests:,}",
             f"{throttled - self._throttled:,}",
             seconds,
             f"{self._count / max(seconds, 0.001):,.0f}",
             self._name,
         )
+
+    def _format_pools_read(self) -> str:
+        read = f" of {self._pools_done - self._pools_failed:,} of {self._pools:,} pools"
+        return f"{read} ({self._pools_failed:,} failed)" if self._pools_failed else read
 
     def _requests_so_far(self) -> tuple[int, int]:
         counts = [quotas.count() for quotas in self._quotas]

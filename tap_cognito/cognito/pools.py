@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -47,28 +46,28 @@ def resolve(patterns: Iterable[str], client_of: Callable[[str], CognitoClient]) 
     by_region: dict[str, list[str]] = {}
     for pattern in patterns:
         by_region.setdefault(region_of(pattern), []).append(pattern)
-    regions = []
-    for region, wanted in by_region.items():
-        client = client_of(region)
-        known = _list(client) if any("*" in pattern for pattern in wanted) else []
-        found: set[str] = set()
-        for pattern in wanted:
-            matches = _match(pattern, known) if "*" in pattern else {pattern}
+    return [_resolve_region(wanted, client_of(region)) for region, wanted in by_region.items()]
+
+
+def _resolve_region(patterns: Iterable[str], client: CognitoClient) -> Region:
+    found = {pattern for pattern in patterns if not pattern.endswith("*")}
+    if prefixes := {pattern.removesuffix("*") for pattern in patterns} - found:
+        known = _list(client)
+        for prefix in prefixes:
+            matches = {pool_id for pool_id in known if pool_id.startswith(prefix)}
             if not matches:
                 raise TapCognitoError(
-                    f"`user_pool_ids`: {pattern} matches no user pool in {region} of this account"
+                    f"`user_pool_ids`: {prefix}* matches no user pool in {client.region} of this "
+                    "account"
                 )
             found |= matches
-        regions.append(Region(client, sorted(found)))
-    return regions
+    return Region(client, sorted(found))
 
 
 def _list(client: CognitoClient) -> list[str]:
     listing = Listing(client, "ListUserPools", "UserPools", key="Id")
     pages = listing.read(threading.Event())
-    return [pool["Id"] for page in pages if page for pool in page.items]
-
-
-def _match(pattern: str, pool_ids: Iterable[str]) -> set[str]:
-    expression = re.compile(re.escape(pattern).replace(r"\*", ".*"))
-    return {pool_id for pool_id in pool_ids if expression.fullmatch(pool_id)}
+    try:
+        return [pool["Id"] for page in pages if page for pool in page.items]
+    except TapCognitoError as error:
+        raise type(error)(f"`user_pool_ids`: {client.region} can't be searched: {error}") from None

@@ -116,7 +116,7 @@ class CognitoStream(Stream):
         scan = ResumableScan(self, pool_ids)
         self._stream_version, self._bookmarks = scan.version, scan.bookmarks
         failures: list[Exception] = []
-        with Progress(self.name, self.logger, regions) as progress:
+        with Progress(self.name, self.logger, regions, scan.pools_done) as progress:
             sources = (self._sources(region, scan) for region in regions)
             for batch in parallel.read(sources, self._records):
                 progress.update(batch)
@@ -125,9 +125,12 @@ class CognitoStream(Stream):
                     scan.update(batch.source, is_last=batch.is_last)
                     continue
                 failures.append(batch.error)
-                self._fail(batch.error, batch.source.pool_id if len(pool_ids) > 1 else None)
                 if isinstance(batch.error, CredentialsError):
                     break  # the other pools would fail alike
+                if len(pool_ids) > 1:
+                    self.logger.error("%s", self._failure(batch.error, batch.source.pool_id))
+        if failures:
+            self._on_failure(self._summarize(failures, len(pool_ids)))
         if scan.end(failures) and scan.version:
             self._write_activate_version_message(scan.version)
 
@@ -153,11 +156,20 @@ class CognitoStream(Stream):
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise MalformedResponseError(f"list `{self.name}`", type(error).__name__) from None
 
-    def _fail(self, error: Exception, pool_id: str | None = None) -> None:
-        """Report what couldn't be read; the other streams and pools are."""
+    def _failure(self, error: Exception, pool_id: str | None = None) -> TapCognitoError:
+        """Name what couldn't be read; the other streams and pools are."""
         failure = error if isinstance(error, TapCognitoError) else bug(error)
         subject = f"`{self.name}` of {pool_id}" if pool_id else f"`{self.name}`"
-        self._on_failure(type(failure)(f"{subject}: {failure}"))
+        return type(failure)(f"{subject}: {failure}")
+
+    def _summarize(self, failures: list[Exception], pools: int) -> TapCognitoError:
+        """Give the one error of all pools that failed; each was logged."""
+        if pools == 1 or isinstance(failures[-1], CredentialsError):
+            return self._failure(failures[-1])
+        return TapCognitoError(
+            f"`{self.name}`: {len(failures):,} of {pools:,} pools couldn't be read, the others "
+            "were: a line of its own tells of each"
+        )
 
     def check(self) -> str:
         """Make the first request in each region.
@@ -239,7 +251,7 @@ class CognitoStream(Stream):
                     counter.increment()
                     yield record
             except TapCognitoError as error:
-                self._fail(error)
+                self._on_failure(self._failure(error))
         if write_messages:
             self.write_state(self.tap_state)
 

@@ -90,6 +90,11 @@ class ResumableScan:
         """The version of its records; `None` without deletions."""
         return self._scan.version
 
+    @property
+    def pools_done(self) -> int:
+        """How many pools are complete."""
+        return len(self._scan.complete)
+
     def is_complete(self, pool_id: str) -> bool:
         """Whether nothing of a pool is left to be read."""
         return pool_id in self._scan.complete
