@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from emulator.configuration import EUMS_EXTERNAL_ID, SMS_EXTERNAL_ID
 from emulator.people import LOGINS
-from emulator.resources import ANALYTICS_EXTERNAL_ID, CLIENT_SECRET, PRIVATE_KEY, PROVIDER_SECRET
+from emulator.resources import (
+    ANALYTICS_EXTERNAL_ID,
+    CLIENT_SECRET,
+    CLIENT_SECRET_NAME,
+    PRIVATE_KEY,
+    PROVIDER_SECRET,
+)
 from emulator.sts import SECRET, TOKEN
 
 SECRETS = (
     CLIENT_SECRET,
+    CLIENT_SECRET_NAME,
     PROVIDER_SECRET,
     PRIVATE_KEY,
     SMS_EXTERNAL_ID,

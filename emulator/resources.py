@@ -6,6 +6,7 @@ from typing import Any
 
 # Fake secrets, for tests to look for in a reader's output.
 CLIENT_SECRET = "planted-client-secret-4f9d1c7a"  # noqa: S105
+CLIENT_SECRET_NAME = "planted-client-secret-name-6a02c8d1"  # noqa: S105
 PROVIDER_SECRET = "planted-provider-secret-8b2e6d30"  # noqa: S105
 PRIVATE_KEY = "planted-private-key-c51a9e44"
 ANALYTICS_EXTERNAL_ID = "planted-analytics-external-id-e9174b60"
@@ -61,6 +62,7 @@ def clients(pool_id: str) -> list[dict[str, Any]]:
         "ClientName": "backend",
         "ClientId": "1example23456789backend0ab",
         "ClientSecret": CLIENT_SECRET,
+        "ClientSecretArn": f"arn:aws:secretsmanager:{region}:{ACCOUNT}:secret:{CLIENT_SECRET_NAME}",
         "RefreshTokenValidity": 30,
         "AccessTokenValidity": 60,
         "IdTokenValidity": 60,

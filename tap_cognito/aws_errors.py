@@ -32,6 +32,8 @@ class Kind(Enum):
     """AWS, a proxy or the network failed; the same request may succeed."""
     ACCESS_DENIED = auto()
     NOT_FOUND = auto()
+    FEATURE_UNAVAILABLE = auto()
+    """The pool's feature plan or add-ons don't include it."""
     INVALID_PARAMETER = auto()
     UNKNOWN_KEY = auto()
     """AWS doesn't know the access key, or its session token is missing."""
@@ -53,6 +55,8 @@ _KINDS = {
     "ResourceNotFoundException": Kind.NOT_FOUND,
     "UserNotFoundException": Kind.NOT_FOUND,
     "ParameterNotFound": Kind.NOT_FOUND,
+    "FeatureUnavailableInTierException": Kind.FEATURE_UNAVAILABLE,
+    "UserPoolAddOnNotEnabledException": Kind.FEATURE_UNAVAILABLE,
     "InvalidParameterException": Kind.INVALID_PARAMETER,
     "InvalidAccessKeyId": Kind.UNKNOWN_KEY,
     "InvalidClientTokenId": Kind.UNKNOWN_KEY,

@@ -27,6 +27,10 @@ class ResourceNotFoundError(TapCognitoError):
     """There is no such pool, or no such thing in it."""
 
 
+class FeatureUnavailableError(TapCognitoError):
+    """The pool's feature plan or add-ons don't include what was asked for: there is none of it."""
+
+
 class InvalidParameterError(TapCognitoError):
     """Cognito refused a parameter: a filter it doesn't know, or a token that has expired."""
 

@@ -11,6 +11,7 @@ from tap_cognito.aws_errors import Kind, classify, error_code, http_status
 from tap_cognito.errors import (
     AccessDeniedError,
     CredentialsError,
+    FeatureUnavailableError,
     InvalidParameterError,
     ResourceNotFoundError,
     TapCognitoError,
@@ -42,6 +43,7 @@ class UserNotFoundError(ResourceNotFoundError):
 _CLASSES = {
     Kind.THROTTLED: TapCognitoError,
     Kind.NOT_FOUND: ResourceNotFoundError,
+    Kind.FEATURE_UNAVAILABLE: FeatureUnavailableError,
     Kind.INVALID_PARAMETER: InvalidParameterError,
     Kind.UNKNOWN_KEY: CredentialsError,
     Kind.INVALID_SIGNATURE: CredentialsError,
@@ -54,6 +56,8 @@ _ADVICE = {
     "pools have finished",
     Kind.NOT_FOUND: "there is no user pool {pool} in {region} of this account: check "
     "`user_pool_id` and `region`",
+    Kind.FEATURE_UNAVAILABLE: "the feature plan or the add-ons of {pool} don't include what "
+    "{operation} returns",
     Kind.INVALID_PARAMETER: "Cognito refused a parameter of {operation}: check `user_filter`",
     Kind.UNKNOWN_KEY: "AWS doesn't know the access key: check `aws_access_key_id`; temporary keys "
     "also need their `aws_session_token`",

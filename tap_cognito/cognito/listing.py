@@ -59,8 +59,8 @@ class Listing:
     Args:
         client: Where to ask.
         operation: The API's name of the operation, such as `ListUsers`.
-        result: The member of a response that holds the items, or the one item; `None`: the
-            response itself is the item.
+        result: The member of a response that holds the items, or the one item, or the path to
+            it; `None`: the response itself is the item.
         parameters: The operation's parameters beside token and limit.
         key: The member that tells the items apart; `None` if a listing that begins again can't
             return an item twice.

@@ -155,7 +155,8 @@ def items_of(
     Args:
         operation: The API's name of the operation.
         answer: The response.
-        result: The member that holds a list of items or one item; `None` if it is the response.
+        result: The member that holds a list of items or one item, or the path to it, with dots;
+            `None` if it is the response.
         key: The member that every item must have, if there is one.
 
     Returns:
@@ -164,7 +165,9 @@ def items_of(
     Raises:
         MalformedResponseError: If they are no such items, or a date is impossible.
     """
-    found = answer if result is None else answer.get(result)
+    found: Any = answer
+    for member in result.split(".") if result else ():
+        found = found.get(member) if isinstance(found, dict) else None
     items = [found] if isinstance(found, dict) else found
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise MalformedResponseError(operation, f"no {result}")

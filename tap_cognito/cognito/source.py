@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
 from array import array
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
-from tap_cognito.errors import ResourceNotFoundError
+from tap_cognito.errors import FeatureUnavailableError, ResourceNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from tap_cognito.cognito.listing import Item, Listing, Page
     from tap_cognito.errors import TapCognitoError
+
+logger = logging.getLogger("tap-cognito.source")
 
 
 class Step(NamedTuple):
@@ -64,12 +67,15 @@ class Source(ABC):
         """Take note that a listing begins again: its items will come a second time."""
 
     def fail(self, listing: Listing, error: TapCognitoError) -> Step:  # noqa: ARG002
-        """Take note that a listing failed.
+        """Take note that a listing failed: where the pool lacks a feature, there is nothing of it.
 
         Raises:
             TapCognitoError: If the source can't be read to its end without it.
         """
-        raise error
+        if not isinstance(error, FeatureUnavailableError):
+            raise error
+        logger.info("Nothing to read: %s", error)
+        return Step([])
 
 
 class SentItems:
@@ -154,40 +160,50 @@ class OneListing(Source):
 
 
 class Nested(Source):
-    """A source that is a listing, and another one for each of its items: users of groups.
+    """A source that is a listing, and others for each of its items: users of groups.
 
     Args:
         pool_id: The id of the pool.
         parents: The listing of the items that stand behind the others.
-        child: Makes the listing of one of them.
+        children: Makes the listings of one of them.
         done: The digests of children that were read before.
+        first: A listing of the source's own. If the pool lacks its feature, nothing else is read.
+        keep: Tells which items are sent.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the last three are rare
         self,
         pool_id: str,
         parents: Listing,
-        child: Callable[[Item], Listing],
+        children: Callable[[Item], Iterable[Listing]],
+        *,
         done: Iterable[str] = (),
+        first: Listing | None = None,
+        keep: Callable[[Item], bool] = bool,
     ) -> None:
         super().__init__(pool_id)
         self.done = set(done)
         self._parents = parents
-        self._child = child
+        self._make_children = children
+        self._first = first
+        self._keep = keep
         self._sent = SentItems()
         self._children: dict[str, Listing] = {}
         self._missing: dict[str, TapCognitoError] = {}
 
     def start(self) -> Iterable[Listing]:
-        """Begin with the parents."""
-        return [self._parents]
+        """Begin with the parents, or with what comes before them."""
+        return [self._first or self._parents]
 
     def receive(self, listing: Listing, page: Page) -> Step:
         """Take all parents first: the token of their next page might expire meanwhile."""
         items = self._sent.add(listing, page)
-        if listing.name != self._parents.name:
-            return Step(items) if page.token else Step(items, self._end(listing))
-        return self._check(items, page) if self._missing else self._collect(items, page)
+        if listing.name == self._parents.name:
+            return self._check(items) if self._missing else self._collect(items, page)
+        items = list(filter(self._keep, items))
+        if page.token:
+            return Step(items)
+        return Step(items, self._end(listing) if listing != self._first else [self._parents])
 
     def restart(self, listing: Listing) -> None:
         """Send nothing again that comes again."""
@@ -195,24 +211,28 @@ class Nested(Source):
 
     def fail(self, listing: Listing, error: TapCognitoError) -> Step:
         """Ask whether a thing that isn't found is really gone."""
-        if listing.name == self._parents.name or not isinstance(error, ResourceNotFoundError):
-            raise error
-        self._missing[listing.name] = error
+        if listing.name in self._children and isinstance(error, ResourceNotFoundError):
+            self._missing[listing.name] = error
+        else:
+            super().fail(listing, error)
         return Step([], self._end(listing))
 
+    def _children_of(self, parents: list[Item]) -> Iterable[Listing]:
+        return chain.from_iterable(map(self._make_children, parents))
+
     def _collect(self, parents: list[Item], page: Page) -> Step:
-        for child in map(self._child, parents):
+        for child in self._children_of(parents):
             if child.digest not in self.done:
                 self._children[child.name] = child
         return Step([]) if page.token else Step([], list(self._children.values()))
 
-    def _end(self, child: Listing) -> list[Listing]:
-        del self._children[child.name]
-        self.done.add(child.digest)
+    def _end(self, listing: Listing) -> list[Listing]:
+        if self._children.pop(listing.name, None):
+            self.done.add(listing.digest)
         return [self._parents] if self._missing and not self._children else []
 
-    def _check(self, parents: list[Item], _page: Page) -> Step:
-        for child in map(self._child, parents):
+    def _check(self, parents: list[Item]) -> Step:
+        for child in self._children_of(parents):
             if child.name in self._missing:
                 raise self._missing[child.name]
         return Step([])

@@ -117,7 +117,7 @@ class UserListings(Source):
         """Do without what isn't needed; read the pool in one listing if filters are refused."""
         if listing.name == self._describe.name:
             if not self.prefixes and not self._count and self._prove_empty:
-                raise _doubt(f"whether it is empty can't be asked: {error}")
+                raise doubt(f"whether it is empty can't be asked: {error}")
             return Step([])  # a reader of users may lack the permission
         if listing.name == self._plain.name or not isinstance(error, InvalidParameterError):
             raise error
@@ -177,7 +177,7 @@ class UserListings(Source):
         estimate = description.get("EstimatedNumberOfUsers")
         self.estimate = estimate if isinstance(estimate, int) else None
         if not self.prefixes and not self._count and self._prove_empty and self.estimate != 0:
-            raise _doubt("the pool doesn't report that it is empty")
+            raise doubt("the pool doesn't report that it is empty")
         has_begun = self.done or self._trial_pages >= _TRIAL_PAGES * len(DIGITS)
         if (self.estimate or 0) <= LARGE_POOL or len(self.prefixes) != len(DIGITS) or has_begun:
             return Step([])
@@ -244,7 +244,8 @@ class UserListings(Source):
         return self._pool.listing("ListUsers", "Users", "Username", **parameters)
 
 
-def _doubt(reason: str) -> TapCognitoError:
+def doubt(reason: str) -> TapCognitoError:
+    """Say why a pool that returned no user isn't taken for an empty one."""
     return TapCognitoError(
         f"Cognito returned no user, but {reason}. The rows of the table were kept; retry"
     )

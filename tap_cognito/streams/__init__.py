@@ -5,8 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tap_cognito.streams.app_clients import AppClientsStream
+from tap_cognito.streams.domains import DomainsStream
 from tap_cognito.streams.groups import GroupMembershipsStream, GroupsStream
 from tap_cognito.streams.identity_providers import IdentityProvidersStream
+from tap_cognito.streams.log_delivery import LogDeliveryStream
+from tap_cognito.streams.mfa_configuration import MfaConfigurationStream
+from tap_cognito.streams.resource_servers import ResourceServersStream
+from tap_cognito.streams.risk_configurations import RiskConfigurationsStream
+from tap_cognito.streams.user_mfa import UserMfaStream
 from tap_cognito.streams.user_pool import UserPoolStream
 from tap_cognito.streams.users import UsersStream
 
@@ -19,7 +25,13 @@ STREAMS: tuple[type[CognitoStream], ...] = (
     GroupMembershipsStream,
     IdentityProvidersStream,
     AppClientsStream,
+    ResourceServersStream,
+    DomainsStream,
     UserPoolStream,
+    MfaConfigurationStream,
+    RiskConfigurationsStream,
+    LogDeliveryStream,
+    UserMfaStream,
 )
 """All streams of the tap, in the order in which they are read."""
 

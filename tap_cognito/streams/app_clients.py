@@ -4,14 +4,102 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tap_cognito.cognito.source import OneListing
+from tap_cognito.cognito.source import Nested, OneListing
 from tap_cognito.streams.base import POOL_ID, CognitoStream
-from tap_cognito.streams.columns import key, text
+from tap_cognito.streams.columns import (
+    Column,
+    boolean,
+    date,
+    integer,
+    json_array,
+    json_object,
+    key,
+    text,
+)
 
 if TYPE_CHECKING:
-    from tap_cognito.cognito.listing import UserPool
+    from tap_cognito.cognito.listing import Item, Listing, UserPool
     from tap_cognito.cognito.source import Source
     from tap_cognito.streams.state import PoolProgress
+
+_LISTED = (
+    POOL_ID,
+    key("client_id", "ClientId", "The id of the app client."),
+    text("client_name", "ClientName", "The name of the app client."),
+)
+_DESCRIBED = (
+    text("client_type", "ClientType", "REGULAR, or DCR for one that registered itself."),
+    Column(
+        "has_secret",
+        {"type": ["boolean", "null"]},
+        "Whether it has a client secret; without one it is a public client.",
+        lambda client: bool(client.get("ClientSecret") or client.get("ClientSecretArn")),
+    ),
+    json_array("explicit_auth_flows", "ExplicitAuthFlows", "The ways to sign in by the API."),
+    boolean(
+        "allowed_oauth_flows_user_pool_client",
+        "AllowedOAuthFlowsUserPoolClient",
+        "Whether it may use OAuth 2.0 at all.",
+    ),
+    json_array("allowed_oauth_flows", "AllowedOAuthFlows", "code, implicit, client_credentials."),
+    json_array("allowed_oauth_scopes", "AllowedOAuthScopes", "The scopes that it may ask for."),
+    json_array("callback_urls", "CallbackURLs", "Where users may be sent after a sign-in."),
+    json_array("logout_urls", "LogoutURLs", "Where users may be sent after a sign-out."),
+    text("default_redirect_uri", "DefaultRedirectURI", "The callback URL that counts unasked."),
+    json_array(
+        "supported_identity_providers",
+        "SupportedIdentityProviders",
+        "Which providers its users sign in with; COGNITO is the pool itself.",
+    ),
+    json_array("read_attributes", "ReadAttributes", "The attributes that it may read."),
+    json_array("write_attributes", "WriteAttributes", "The attributes that it may write."),
+    integer("access_token_validity", "AccessTokenValidity", "How long an access token is valid."),
+    integer("id_token_validity", "IdTokenValidity", "How long an ID token is valid."),
+    integer("refresh_token_validity", "RefreshTokenValidity", "How long a refresh token is valid."),
+    json_object(
+        "token_validity_units",
+        "TokenValidityUnits",
+        "In which unit each of these is; without one, hours, and days for a refresh token.",
+        "AccessToken",
+        "IdToken",
+        "RefreshToken",
+    ),
+    json_object(
+        "refresh_token_rotation",
+        "RefreshTokenRotation",
+        "Whether each use of a refresh token replaces it.",
+        "Feature",
+        "RetryGracePeriodSeconds",
+    ),
+    boolean(
+        "enable_token_revocation", "EnableTokenRevocation", "Whether refresh tokens can be revoked."
+    ),
+    integer(
+        "auth_session_validity", "AuthSessionValidity", "Minutes that a sign-in may take to finish."
+    ),
+    text(
+        "prevent_user_existence_errors",
+        "PreventUserExistenceErrors",
+        "ENABLED where errors don't tell whether a user exists, LEGACY where they do.",
+    ),
+    boolean(
+        "enable_propagate_additional_user_context_data",
+        "EnablePropagateAdditionalUserContextData",
+        "Whether it may pass on its users' IP addresses to threat protection.",
+    ),
+    json_object(
+        "analytics_configuration",
+        "AnalyticsConfiguration",
+        "The Pinpoint application that gets its statistics, without the external id.",
+        "ApplicationId",
+        "ApplicationArn",
+        "RoleArn",
+        "UserDataShared",
+    ),
+    date("created_at", "CreationDate", "When the app client was created, in UTC."),
+    date("updated_at", "LastModifiedDate", "When the app client was last changed, in UTC."),
+)
+"""The columns that only DescribeUserPoolClient knows."""
 
 
 class AppClientsStream(CognitoStream):
@@ -19,14 +107,17 @@ class AppClientsStream(CognitoStream):
 
     name = "app_clients"
     primary_keys = ("user_pool_id", "client_id")
-    columns = (
-        POOL_ID,
-        key("client_id", "ClientId", "The id of the app client."),
-        text("client_name", "ClientName", "The name of the app client."),
-    )
+    modified_key = "LastModifiedDate"
+    columns = (*_LISTED, *_DESCRIBED)
 
-    def source(self, pool: UserPool, progress: PoolProgress) -> Source:  # noqa: ARG002
-        """Read all app clients of the pool."""
-        return OneListing(
-            pool.id, pool.listing("ListUserPoolClients", "UserPoolClients", "ClientId")
-        )
+    def source(self, pool: UserPool, progress: PoolProgress) -> Source:
+        """Read all app clients of the pool, each by itself only if a column needs it."""
+        clients = pool.listing("ListUserPoolClients", "UserPoolClients", "ClientId")
+        if not self.is_selected(*(column.name for column in _DESCRIBED)):
+            return OneListing(pool.id, clients)
+
+        def describe(client: Item) -> list[Listing]:
+            client_id = client["ClientId"]
+            return [pool.listing("DescribeUserPoolClient", "UserPoolClient", ClientId=client_id)]
+
+        return Nested(pool.id, clients, describe, done=progress.done)

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tap_cognito.streams.state import format_date
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
+    from typing import TypeAlias
+
+    _Tree: TypeAlias = dict[str, "_Tree"]
 
 Item = dict[str, Any]
 
@@ -74,17 +77,25 @@ def integer(name: str, member: str, description: str) -> Column:
     return _column(name, "integer", member, description)
 
 
-def json_object(name: str, member: str, description: str) -> Column:
-    """Make a column of JSON objects."""
-    return _column(name, "object", member, description)
+def json_object(name: str, member: str, description: str, *allowed: str) -> Column:
+    """Make a column of JSON objects.
+
+    Args:
+        name: Its name.
+        member: The API's name of its value.
+        description: What it tells.
+        allowed: The members that are let through, as paths with dots; `*` is any name. None where
+            names and values are the pool's own, as those of tags are.
+    """
+    return _json(name, "object", member, description, allowed)
 
 
-def json_array(name: str, member: str, description: str) -> Column:
-    """Make a column of JSON arrays.
+def json_array(name: str, member: str, description: str, *allowed: str) -> Column:
+    """Make a column of JSON arrays; the arguments are those of `json_object`.
 
     The type of its members isn't declared: target-postgres makes `jsonb` of it, else `jsonb[]`.
     """
-    return _column(name, "array", member, description)
+    return _json(name, "array", member, description, allowed)
 
 
 def date(name: str, member: str, description: str) -> Column:
@@ -96,3 +107,33 @@ def date(name: str, member: str, description: str) -> Column:
 def _column(name: str, kind: str, member: str, description: str) -> Column:
     schema = {"type": [kind, "null"]}
     return Column(name, schema, description, lambda item: storable(item.get(member)))
+
+
+def _json(name: str, kind: str, member: str, description: str, allowed: Iterable[str]) -> Column:
+    schema = {"type": [kind, "null"]}
+    tree = _tree(allowed)
+    return Column(
+        name, schema, description, lambda item: storable(_let_through(item.get(member), tree))
+    )
+
+
+def _tree(paths: Iterable[str]) -> _Tree:
+    tree: _Tree = {}
+    for path in paths:
+        branch = tree
+        for name in path.split("."):
+            branch = branch.setdefault(name, {})
+    return tree
+
+
+def _let_through(value: Any, allowed: _Tree) -> Any:
+    """Drop what isn't allowed, at any depth: it may be a secret."""
+    if value is None or not allowed:
+        return value
+    if isinstance(value, list):
+        return [_let_through(item, allowed) for item in value]
+    return {
+        name: _let_through(member, branch)
+        for name, member in value.items()
+        if (branch := allowed.get(name, allowed.get("*"))) is not None
+    }

@@ -49,12 +49,12 @@ class GroupMembershipsStream(CognitoStream):
     def source(self, pool: UserPool, progress: PoolProgress) -> Source:
         """Read the members of all groups of the pool, groups side by side."""
 
-        def members(group: Item) -> Listing:
+        def members(group: Item) -> list[Listing]:
             name = group["GroupName"]
             listing = pool.listing("ListUsersInGroup", "Users", "Username", GroupName=name)
-            return listing.with_context(GroupName=name)
+            return [listing.with_context(GroupName=name)]
 
-        return Nested(pool.id, _groups(pool), members, progress.done)
+        return Nested(pool.id, _groups(pool), members, done=progress.done)
 
 
 def _groups(pool: UserPool) -> Listing:

@@ -13,7 +13,32 @@ if TYPE_CHECKING:
     from tap_cognito.cognito.source import Source
     from tap_cognito.streams.state import PoolProgress
 
-_DESCRIBED = ("attribute_mapping", "idp_identifiers")
+_DETAILS = (
+    "ActiveEncryptionCertificate",
+    "EncryptedResponses",
+    "IDPInit",
+    "IDPSignout",
+    "MetadataURL",
+    "RequestSigningAlgorithm",
+    "SLORedirectBindingURI",
+    "SSORedirectBindingURI",
+    "api_version",
+    "attributes_request_method",
+    "attributes_url",
+    "attributes_url_add_attributes",
+    "authorize_scopes",
+    "authorize_url",
+    "client_id",
+    "jwks_uri",
+    "key_id",
+    "oidc_issuer",
+    "team_id",
+    "token_request_method",
+    "token_url",
+)
+"""What is known to be harmless: `client_secret`, `private_key` and what is unknown stay behind."""
+
+_DESCRIBED = ("provider_details", "attribute_mapping", "acr_mapping", "idp_identifiers")
 """The columns that only DescribeIdentityProvider knows."""
 
 
@@ -27,7 +52,14 @@ class IdentityProvidersStream(CognitoStream):
         POOL_ID,
         key("provider_name", "ProviderName", "The name of the provider, unique in the pool."),
         text("provider_type", "ProviderType", "Such as SAML, OIDC, Google, SignInWithApple."),
+        json_object(
+            "provider_details",
+            "ProviderDetails",
+            "Its client id, scopes, URLs and other settings that are known to be no secret.",
+            *_DETAILS,
+        ),
         json_object("attribute_mapping", "AttributeMapping", "The pool's attribute to its own."),
+        json_object("acr_mapping", "AcrMapping", "The pool's authentication context to its own."),
         json_array("idp_identifiers", "IdpIdentifiers", "Identifiers that lead to the provider."),
         date("created_at", "CreationDate", "When the provider was created, in UTC."),
         date("updated_at", "LastModifiedDate", "When the provider was last changed, in UTC."),
@@ -39,8 +71,8 @@ class IdentityProvidersStream(CognitoStream):
         if not self.is_selected(*_DESCRIBED):
             return OneListing(pool.id, providers)
 
-        def describe(provider: Item) -> Listing:
+        def describe(provider: Item) -> list[Listing]:
             name = provider["ProviderName"]
-            return pool.listing("DescribeIdentityProvider", "IdentityProvider", ProviderName=name)
+            return [pool.listing("DescribeIdentityProvider", "IdentityProvider", ProviderName=name)]
 
-        return Nested(pool.id, providers, describe, progress.done)
+        return Nested(pool.id, providers, describe, done=progress.done)

@@ -1,0 +1,93 @@
+"""What a pool does about suspicious sign-ins."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tap_cognito.cognito.source import Nested
+from tap_cognito.streams.base import POOL_ID, CognitoStream
+from tap_cognito.streams.columns import Column, date, json_object, storable
+
+if TYPE_CHECKING:
+    from tap_cognito.cognito.listing import Item, Listing, UserPool
+    from tap_cognito.cognito.source import Source
+    from tap_cognito.streams.state import PoolProgress
+
+
+_SETTINGS = (
+    "CompromisedCredentialsRiskConfiguration",
+    "AccountTakeoverRiskConfiguration",
+    "RiskExceptionConfiguration",
+)
+_TAKEOVER_ACTIONS = tuple(
+    f"Actions.{level}Action.{member}"
+    for level in ("Low", "Medium", "High")
+    for member in ("Notify", "EventAction")
+)
+_MESSAGES = tuple(
+    f"NotifyConfiguration.{message}.{member}"
+    for message in ("BlockEmail", "NoActionEmail", "MfaEmail")
+    for member in ("Subject", "HtmlBody", "TextBody")
+)
+
+
+class RiskConfigurationsStream(CognitoStream):
+    """The settings of threat protection: those of the pools, and those of app clients."""
+
+    name = "risk_configurations"
+    primary_keys = ("user_pool_id", "client_id")
+    modified_key = "LastModifiedDate"
+    columns = (
+        POOL_ID,
+        Column(
+            "client_id",
+            {"type": ["string"]},
+            "The app client whose own settings they are; ALL for those of the pool.",
+            lambda risk: storable(risk.get("ClientId") or "ALL"),
+        ),
+        json_object(
+            "compromised_credentials",
+            "CompromisedCredentialsRiskConfiguration",
+            "What is done about passwords that are known to others, and at which events.",
+            "EventFilter",
+            "Actions.EventAction",
+        ),
+        json_object(
+            "account_takeover",
+            "AccountTakeoverRiskConfiguration",
+            "What is done about sign-ins of low, medium and high risk, and the messages about it.",
+            "NotifyConfiguration.From",
+            "NotifyConfiguration.ReplyTo",
+            "NotifyConfiguration.SourceArn",
+            *_MESSAGES,
+            *_TAKEOVER_ACTIONS,
+        ),
+        json_object(
+            "risk_exceptions",
+            "RiskExceptionConfiguration",
+            "The IP addresses that are always blocked, and those that are never looked at.",
+            "BlockedIPRangeList",
+            "SkippedIPRangeList",
+        ),
+        date("updated_at", "LastModifiedDate", "When the settings were last changed, in UTC."),
+    )
+
+    def source(self, pool: UserPool, progress: PoolProgress) -> Source:
+        """Ask for the settings of the pool, then for those of each app client."""
+
+        def describe(**client: str) -> Listing:
+            return pool.listing("DescribeRiskConfiguration", "RiskConfiguration", **client)
+
+        return Nested(
+            pool.id,
+            pool.listing("ListUserPoolClients", "UserPoolClients", "ClientId"),
+            lambda client: [describe(ClientId=client["ClientId"])],
+            done=progress.done,
+            first=describe(),
+            keep=_has_settings,
+        )
+
+
+def _has_settings(risk: Item) -> bool:
+    """Whether there is more than the ids: those of a client that has none of its own."""
+    return any(risk.get(name) for name in _SETTINGS)
