@@ -1,0 +1,172 @@
+"""What boto3 itself answers about a pool, as the records that a stream must give."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from botocore import xform_name
+
+from tap_cognito.streams import NAMES
+from tap_cognito.tap import TapCognito
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    import pytest
+
+Item = dict[str, Any]
+
+RENAMED = {
+    "AccountTakeoverRiskConfiguration": "account_takeover",
+    "AllowedOAuthFlows": "allowed_oauth_flows",
+    "AllowedOAuthFlowsUserPoolClient": "allowed_oauth_flows_user_pool_client",
+    "AllowedOAuthScopes": "allowed_oauth_scopes",
+    "CompromisedCredentialsRiskConfiguration": "compromised_credentials",
+    "CreationDate": "created_at",
+    "LastModifiedDate": "updated_at",
+    "RiskExceptionConfiguration": "risk_exceptions",
+    "UserMFASettingList": "mfa_settings",
+    "UserPoolAddOns": "add_ons",
+    "UserPoolTags": "tags",
+    "UserPoolTier": "tier",
+}
+"""The columns that aren't called as the API's members are, in the API's own spelling."""
+
+SECRET_MEMBERS = {"ClientSecret", "ClientSecretArn", "ExternalId", "client_secret", "private_key"}
+"""What must be missing from a record, at any depth."""
+
+
+class Api(NamedTuple):
+    """A boto3 client, and the pool to ask for."""
+
+    client: Any
+    pool_id: str
+
+    def one(self, operation: str, result: str | None = None, **parameters: Any) -> Any:
+        """Ask for one thing in the pool."""
+        answer = getattr(self.client, operation)(UserPoolId=self.pool_id, **parameters)
+        answer.pop("ResponseMetadata")
+        return answer[result] if result else answer
+
+    def all(self, operation: str, result: str, **parameters: Any) -> list[Item]:
+        """List things in the pool."""
+        listing = self.client.get_paginator(operation)
+        pages = listing.paginate(UserPoolId=self.pool_id, **parameters)
+        return [item for page in pages for item in page[result]]
+
+
+def _providers(api: Api) -> list[Item]:
+    return [
+        api.one("describe_identity_provider", "IdentityProvider", ProviderName=item["ProviderName"])
+        for item in api.all("list_identity_providers", "Providers")
+    ]
+
+
+def _clients(api: Api) -> list[Item]:
+    clients = [
+        api.one("describe_user_pool_client", "UserPoolClient", ClientId=item["ClientId"])
+        for item in api.all("list_user_pool_clients", "UserPoolClients")
+    ]
+    return [{**client, "has_secret": "ClientSecret" in client} for client in clients]
+
+
+def _domains(api: Api) -> list[Item]:
+    pool = api.one("describe_user_pool", "UserPool")
+    domains = [pool[name] for name in ("Domain", "CustomDomain") if name in pool]
+    answers = [api.client.describe_user_pool_domain(Domain=domain) for domain in domains]
+    return [answer["DomainDescription"] for answer in answers]
+
+
+def _risks(api: Api) -> list[Item]:
+    ids = [{"ClientId": item["ClientId"]} for item in _clients(api)]
+    risks = [api.one("describe_risk_configuration", "RiskConfiguration", **i) for i in ({}, *ids)]
+    return [{"ClientId": "ALL", **risk} for risk in risks if "LastModifiedDate" in risk]
+
+
+def _memberships(api: Api) -> list[Item]:
+    return [
+        {**user, "GroupName": group["GroupName"]}
+        for group in api.all("list_groups", "Groups")
+        for user in api.all("list_users_in_group", "Users", GroupName=group["GroupName"])
+    ]
+
+
+def _logs(api: Api) -> list[Item]:
+    answer = api.one("get_log_delivery_configuration", "LogDeliveryConfiguration")
+    return list(answer["LogConfigurations"])
+
+
+def _user_mfa(api: Api) -> list[Item]:
+    users = api.all("list_users", "Users")
+    return [api.one("admin_get_user", Username=user["Username"]) for user in users]
+
+
+ANSWERS: Mapping[str, Callable[[Api], list[Item]]] = {
+    "groups": lambda api: api.all("list_groups", "Groups"),
+    "group_memberships": _memberships,
+    "identity_providers": _providers,
+    "app_clients": _clients,
+    "resource_servers": lambda api: api.all("list_resource_servers", "ResourceServers"),
+    "domains": _domains,
+    "user_pool": lambda api: [api.one("describe_user_pool", "UserPool")],
+    "mfa_configuration": lambda api: [api.one("get_user_pool_mfa_config")],
+    "risk_configurations": _risks,
+    "log_delivery": _logs,
+    "user_mfa": _user_mfa,
+}
+"""Every stream but `users`, which has columns of its own."""
+assert {"users", *ANSWERS} == set(NAMES)
+
+
+def expected(stream: str, api: Api) -> list[Item]:
+    """The records of a stream, by what boto3 answers now."""
+    columns = TapCognito(config={"user_pool_id": "us-east-1_Any"}).streams[stream].schema
+    records = []
+    for item in ANSWERS[stream](api):
+        by_column = {RENAMED.get(name, xform_name(name)): value for name, value in item.items()}
+        by_column["user_pool_id"] = api.pool_id
+        records.append({name: plain(by_column.get(name)) for name in columns["properties"]})
+    return in_order(records)
+
+
+def plain(value: Any) -> Any:
+    """A value as a record has it: without secrets, dates as text in UTC."""
+    if isinstance(value, datetime):
+        moment = value.astimezone(timezone.utc).replace(tzinfo=None)
+        return moment.isoformat(timespec="milliseconds")
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    if isinstance(value, dict):
+        return {name: plain(item) for name, item in value.items() if name not in SECRET_MEMBERS}
+    return value
+
+
+def in_order(records: list[Item]) -> list[Item]:
+    """Sort records by all that they hold."""
+    return sorted(records, key=lambda record: json.dumps(record, sort_keys=True))
+
+
+def catalog(*streams: str, columns: Collection[str] = ()) -> dict[str, Any]:
+    """A catalog that selects streams, and of them all columns or only these."""
+    made = TapCognito(config={"user_pool_id": "us-east-1_Any"}).catalog_dict
+    for stream in made["streams"]:
+        for entry in stream["metadata"]:
+            *_, column = entry["breadcrumb"] or [None]
+            chosen = not columns or column in columns if column else stream["stream"] in streams
+            entry["metadata"]["selected"] = chosen
+    return made
+
+
+def records(
+    config: Mapping[str, Any],
+    capfd: pytest.CaptureFixture[str],
+    stream: str,
+    columns: Collection[str] = (),
+) -> list[Item]:
+    """What the tap gives of a stream that is selected alone."""
+    capfd.readouterr()
+    TapCognito(config=dict(config), catalog=catalog(stream, columns=columns)).sync_all()
+    messages = map(json.loads, capfd.readouterr().out.splitlines())
+    return in_order([line["record"] for line in messages if line["type"] == "RECORD"])
