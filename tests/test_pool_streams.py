@@ -119,10 +119,15 @@ def made(moto_url: str) -> moto.Pool:
 def test_records_are_what_boto3_answers_of_moto(
     made: moto.Pool, stream: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """The same of moto, but for the two operations that it doesn't have."""
+    """The same of moto, but for two operations that it lacks and an account that it rolls dice for.
+
+    The operations are DescribeRiskConfiguration and GetLogDeliveryConfiguration.
+    """
     settings = {**made.config, "region": moto.REGION, "user_mfa_requests_per_second": 1000}
-    found = records(settings, capfd, stream)
-    assert found == expected(stream, Api(made.client, made.id))
+    found, answered = records(settings, capfd, stream), expected(stream, Api(made.client, made.id))
+    for row in (*found, *answered):
+        row.pop("aws_account_id", None)
+    assert found == answered
     assert found
 
 
