@@ -1,7 +1,7 @@
 """Writes the parts of documents that repeat the code: `python3 dev.py docs`.
 
-The schema of the settings is the source for docs/settings.md, meltano.yml and hub/tap-cognito.yml,
-the schemas of the streams for the column tables of docs/streams.md. In these files a generated part
+The schema of the settings is the source for docs/settings.md, docs/own-project.md, meltano.yml and
+hub/tap-cognito.yml, the schemas of the streams for the column tables of docs/streams.md. In these files a generated part
 stands between two comments, `generated: PART` and `end`.
 """
 
@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 FILES = tuple(
     ROOT / name
-    for name in ("docs/settings.md", "docs/streams.md", "hub/tap-cognito.yml", "meltano.yml")
+    for name in (
+        *("docs/own-project.md", "docs/settings.md", "docs/streams.md"),
+        *("hub/tap-cognito.yml", "meltano.yml"),
+    )
 )
 TapCognito.append_builtin_config(TapCognito.config_jsonschema)
 SCHEMA: dict[str, Any] = TapCognito.config_jsonschema
@@ -145,6 +148,16 @@ def _definitions() -> str:
     return _yaml(definitions)
 
 
+def _declarations() -> str:
+    """The least that Meltano must know of a setting to pass it on, in a line for each."""
+    lines = []
+    for name, setting in SCHEMA["properties"].items():
+        kind = _kind(setting).replace("options", "string")  # Meltano would ask which there are
+        secret = ", sensitive: true" if setting.get("secret") else ""
+        lines.append(f"- {{name: {name}, kind: {kind}{secret}}}\n")
+    return "".join(lines)
+
+
 def _capabilities() -> str:
     return _yaml([capability.value for capability in TapCognito.capabilities])
 
@@ -156,6 +169,7 @@ def _yaml(value: Any) -> str:
 _PARTS: dict[str, Callable[..., str]] = {
     "capabilities": _capabilities,
     "columns": _columns_table,
+    "declarations": _declarations,
     "definitions": _definitions,
     "settings": _settings_table,
 }
