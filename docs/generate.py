@@ -1,8 +1,8 @@
 """Writes the parts of documents that repeat the code: `python3 dev.py docs`.
 
 The schema of the settings is the source for docs/settings.md, docs/own-project.md, meltano.yml and
-hub/tap-cognito.yml, the schemas of the streams for the column tables of docs/streams.md. In these files a generated part
-stands between two comments, `generated: PART` and `end`.
+hub/tap-cognito.yml, the schemas of the streams for the column tables of docs/streams.md. In these
+files a generated part stands between two comments, `generated: PART` and `end`.
 """
 
 from __future__ import annotations

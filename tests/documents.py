@@ -8,7 +8,9 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 
-_BLOCK = re.compile(r"^(?P<indent> *)```(?P<language>\w*)\n(?P<text>.*?)^ *```$", re.M | re.S)
+_BLOCK = re.compile(
+    r"^(?P<indent> *)```(?P<language>\w*)\n(?P<text>.*?)^ *```$", re.MULTILINE | re.DOTALL
+)
 
 
 class Block(NamedTuple):
