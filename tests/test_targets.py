@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 DOCUMENT = (ROOT / "docs" / "targets.md").read_text(encoding="utf-8")
 (FLATTENED,) = (json.loads(block.text) for block in blocks("docs/targets.md", "json"))
-IN_NEW_YORK = {"TZ": "America/New_York", "PGTZ": ""}
+IN_NEW_YORK = {"TZ": "America/New_York", "PGTZ": "America/New_York"}
 Row = tuple[Any, ...]
 
 
@@ -169,7 +169,7 @@ def last_state(messages: str) -> Any:
     return json.loads([line for line in messages.splitlines() if '"STATE"' in line][-1])["value"]
 
 
-def as_loaded(name: str, values: Row, *, flattened: bool = False) -> Row:
+def as_loaded(name: str, values: Row) -> Row:
     """Say how a target shows a user."""
     *texts, enabled, created, updated, attributes = values
     if name == "target-duckdb":
@@ -180,8 +180,6 @@ def as_loaded(name: str, values: Row, *, flattened: bool = False) -> Row:
         enabled = str(enabled)
     else:
         dates = [moment.isoformat(timespec="milliseconds") for moment in (created, updated)]
-    if flattened:
-        attributes = json.dumps(attributes, ensure_ascii=False, separators=(",", ":"))
     return (*texts, enabled, *dates, attributes)
 
 
@@ -221,9 +219,9 @@ def test_flattened_attributes_are_json(name: str, tmp_path: Path) -> None:
     target, runs = TARGETS[name], make_runs(**FLATTENED)
     programs = install(target, tmp_path / "environment")
     write(target, programs, tmp_path, runs.messages[1])
-    found = {values[0]: values for values in target.read(programs / "python", tmp_path)}
-    assert found == {
-        user: as_loaded(name, values, flattened=True) for user, values in runs.users[1].items()
+    found = target.read(programs / "python", tmp_path)
+    assert {user: (*values, json.loads(text)) for user, *values, text in found} == {
+        user: as_loaded(name, values)[1:] for user, values in runs.users[1].items()
     }
 
 
