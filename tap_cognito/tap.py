@@ -68,8 +68,8 @@ class TapCognito(Tap):
     def discover_streams(self) -> list[Stream]:
         """List the streams; no request is made."""
         self._failures: list[TapCognitoError] = []
-        regions = functools.cache(self.find_pools)  # once, when the first stream asks for them
-        return [stream(self, regions, self._failures.append) for stream in STREAMS]
+        self._regions = functools.cache(self.find_pools)
+        return [stream(self, self._regions, self._failures.append) for stream in STREAMS]
 
     @property
     def streams(self) -> dict[str, Stream]:
@@ -90,10 +90,9 @@ class TapCognito(Tap):
             StreamsFailedError: If several streams or pools could not be read; the others were.
             TapCognitoError: If one could not be read.
         """
-        try:
-            super().sync_all()
-        except TapCognitoError as error:
-            self._failures.append(error)
+        if self.selected_streams:
+            self._regions()  # without pools and credentials there is no run
+        super().sync_all()
         self._raise_failures()
 
     def check_all(self) -> None:

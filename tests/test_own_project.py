@@ -7,7 +7,7 @@ import re
 import subprocess
 import sysconfig
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
@@ -168,7 +168,7 @@ def test_its_modes_do_what_they_say(project: Project, postgres: Postgres) -> Non
         there.run(commands)
         found = dict(database.rows(STATUSES))
         old = {name for name, status in found.items() if status == "old"}
-        names = {user["Username"] for user in pool.users()}
+        names: Any = {user["Username"] for user in pool.users()}
         if mode == "mirror":
             assert (found.keys(), old) == (names, set())
         else:

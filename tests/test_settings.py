@@ -340,8 +340,11 @@ def test_without_a_pool_id_the_command_says_so() -> None:
             {"user_pool_id": "us-east-1_NotThere"},
             "no user pool us-east-1_NotThere in us-east-1 of this account: check `user_pool_id`",
         ),
-        ({"aws_access_key_id": "AKIAUNKNOWN"}, "check `aws_access_key_id`; temporary keys need"),
-        ({"aws_session_token": None}, "temporary keys need their `aws_session_token` too"),
+        (
+            {"aws_access_key_id": "AKIAUNKNOWN"},
+            "check `aws_access_key_id`; temporary keys also need",
+        ),
+        ({"aws_session_token": None}, "temporary keys also need their `aws_session_token`"),
         ({"aws_secret_access_key": "wrong"}, "check `aws_secret_access_key`, then this machine's"),
     ],
     ids=repr,
@@ -358,7 +361,7 @@ def test_expired_credentials_are_one_line(emulator: Emulator) -> None:
     """The line says that they have expired."""
     emulator.credentials = {KEY_ID: Credential(SECRET, TOKEN, time.time() - 1)}
     line = refusal(emulator_config(emulator, **TEMPORARY))
-    assert "the credentials have expired: get new ones and run again" in line
+    assert "the credentials have expired: get new ones and retry" in line
 
 
 def test_a_missing_permission_is_one_line_with_the_policy_that_grants_it(
@@ -381,7 +384,7 @@ def test_a_missing_permission_is_one_line_with_the_policy_that_grants_it(
 def test_an_endpoint_that_boto3_does_not_take_is_one_line(place: str) -> None:
     """The line names the setting, and what a host and a port may be."""
     line = refusal({**POOL, **TEMPORARY, "endpoint_url": f"http://{place}"})
-    assert "`endpoint_url` is no URL that boto3 takes" in line
+    assert "isn't a valid URL" in line
 
 
 @pytest.mark.parametrize(

@@ -241,7 +241,6 @@ class CognitoStream(Stream):
     def _sync_records(
         self, context: Context | None = None, *, write_messages: bool = True
     ) -> Generator[Record, None, None]:
-        self._regions()  # without pools and credentials there is no run: not a stream's failure
         with self.get_record_counter() as counter, self.get_sync_timer():
             try:
                 for number, record in enumerate(self.get_records(context)):
