@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 _LONGEST = 2_000
 """Characters of a line, or of a text in a line of JSON."""
 
+_READ = 4 * _LONGEST
+"""Characters of a text that are looked at."""
+
 _LONG = 16
 _SHORT = 8
 _WORD = re.compile(r"[A-Za-z]+|[a-z0-9]+([-_.:][a-z0-9]+)*")
@@ -95,11 +98,14 @@ def clean(text: str) -> str:
             return json.dumps(_clean_json(json.loads(text)), separators=(",", ":"))
         except (ValueError, RecursionError):
             pass
-    text = "".join(
-        character if character.isprintable() else " " * character.isspace() for character in text
+    read = text[:_READ]
+    printable = "".join(
+        character if character.isprintable() else " " * character.isspace() for character in read
     )
-    text = _secrets.mask(text)
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+    masked = _secrets.mask(printable)
+    if len(text) > _READ:
+        masked = masked[:-_HEAD]  # it may end with a part of a secret
+    return masked if len(masked) <= _LONGEST else f"{masked[: _LONGEST - 1]}…"
 
 
 def install() -> None:
@@ -203,7 +209,7 @@ def _in_any_notation(secret: str) -> str:
         percent = "".join(f"%{byte:02x}" for byte in character.encode())
         escaped = re.escape(json.dumps(character)[1:-1])
         plus = r"|\+" if character == " " else ""
-        pattern += rf"(?:\\*{re.escape(character)}|{percent}|{escaped}{plus})"
+        pattern += rf"(?:\\{{0,4}}{re.escape(character)}|{percent}|{escaped}{plus})"
     return pattern + (r"\S*" if len(secret) > _HEAD else "")
 
 

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
     import boto3
 
-_REFERENCE = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
-
 _MAX_BYTES = 64 * 1024
 """As much as Secrets Manager holds in a secret."""
 
@@ -81,13 +79,15 @@ def resolve_secrets(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _resolve(setting: str, value: str, sources: _Sources) -> str:
-    reference = _REFERENCE.fullmatch(value)
     subject = f"`{setting}`"
-    if reference and not (setting == "vault_url" and is_postgres_url(value)):
-        scheme, place = reference.groups()
-        subject = f"`{setting}`: the reference {scheme}://…"
+    scheme, separator, place = value.partition("://")
+    if separator and not (setting == "vault_url" and is_postgres_url(value)):
+        if scheme not in SCHEMES:
+            schemes = ", ".join(f"{known}://" for known in SCHEMES)
+            raise CredentialsError(f"{subject} is a reference of no known scheme: {schemes}")
+        subject = f"{subject}: the reference {scheme}://…"
         try:
-            value = _look_up(scheme, place, sources)
+            value = SCHEMES[scheme](place, sources)
         except TapCognitoError as error:
             raise CredentialsError(f"{subject} cannot be resolved: {error}") from None
         subject += " leads to a value that"
@@ -95,13 +95,6 @@ def _resolve(setting: str, value: str, sources: _Sources) -> str:
     if not value or not value.isprintable():
         raise CredentialsError(f"{subject} is empty or contains a line break")
     return value
-
-
-def _look_up(scheme: str, place: str, sources: _Sources) -> str:
-    if scheme not in SCHEMES:
-        schemes = ", ".join(f"{known}://" for known in SCHEMES)
-        raise TapCognitoError(f"the schemes are {schemes}")
-    return SCHEMES[scheme](place, sources)
 
 
 def _env(name: str, _: _Sources) -> str:

@@ -9,6 +9,7 @@ from tap_cognito.validation import LONGEST_DATE
 
 _NAMES = {"type": ["array", "null"], "items": {"type": "string"}}
 _TEXT = {"type": ["string", "null"]}
+_TYPE = {"enum": ["array", "boolean", "integer", "null", "number", "object", "string"]}
 _FLAG = {"type": ["boolean", "null"]}
 
 CATALOG = Draft202012Validator(
@@ -58,7 +59,7 @@ CATALOG = Draft202012Validator(
             "schema": {
                 "type": "object",
                 "properties": {
-                    "type": {"type": ["string", "array"], "items": {"type": "string"}},
+                    "type": {"anyOf": [_TYPE, {"type": "array", "items": _TYPE}]},
                     "properties": {
                         "type": "object",
                         "additionalProperties": {"$ref": "#/$defs/schema"},

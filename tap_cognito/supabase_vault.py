@@ -27,8 +27,10 @@ where id = %(id)s or key_id = %(id)s or name = %(name)s
 
 _DECRYPT = "_crypto_aead_det_decrypt"
 
+_NO_PERMISSION = "42501"
+
 _BY_STATE = {
-    "42501": "its role may not read it: grant usage on schema vault and select on "
+    _NO_PERMISSION: "its role may not read it: grant usage on schema vault and select on "
     "vault.decrypted_secrets",
     "42P01": "there is no Supabase Vault in it: check the name of the database",
 }
@@ -124,7 +126,7 @@ _NOT_A_URL = (
 
 def _explain(error: psycopg.Error) -> str:
     text = str(error)
-    if _DECRYPT in text:
+    if error.sqlstate == _NO_PERMISSION and _DECRYPT in text:
         return (
             f"its role may not decrypt: grant execute on function vault.{_DECRYPT}, "
             "see docs/credentials.md"

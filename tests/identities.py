@@ -29,16 +29,16 @@ if TYPE_CHECKING:
     from quickstart.postgres import Postgres
 
 KEY_ID = "AKIAPLANTEDKEYID0001"
-SECRET = "planted/secret+access/key+0000000000001"
-TOKEN = "planted/session+token/0000000000000001=="
-EXTERNAL_ID = "planted-external-id-0001"
-PASSWORD = "planted p@ssword/0001"
-ROLE_SECRET = "planted/role+secret/"
-ROLE_TOKEN = "planted/role+token/"
+SECRET = "planted1/planted2+planted3/planted4+0001"
+TOKEN = "planted5/planted6+planted7/planted8+planted9=="
+EXTERNAL_ID = "planted-external-planted-0001"
+PASSWORD = "planted a@planted:b/planted%25c"
+ROLE_SECRET = "planted/role+planted/"
+ROLE_TOKEN = "planted/role+planted+token/"
 OTHER = {
     "AWS_ACCESS_KEY_ID": "AKIAPLANTEDOTHER0001",
-    "AWS_SECRET_ACCESS_KEY": "planted/other+secret/00000000000000001",
-    "AWS_SESSION_TOKEN": "planted/other+token/0001",
+    "AWS_SECRET_ACCESS_KEY": "planted/other+planted/00000000000000001",
+    "AWS_SESSION_TOKEN": "planted/other+planted/0001",
 }
 """What the environment holds: it may ask for secrets, but not sign the requests to Cognito."""
 

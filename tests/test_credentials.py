@@ -536,7 +536,7 @@ def test_a_region_that_cannot_be_told_is_a_refusal(emulator: Emulator) -> None:
 
 
 UNRESOLVED = {
-    "vaults://planted/secret+access/key+0000000000001": "cannot be resolved: the schemes are "
+    "vaults://planted/secret+access/key+0000000000001": "is a reference of no known scheme: "
     "env://, file://, aws-secretsmanager://, aws-ssm://, supabase-vault://",
     "env://NOT_THERE": "there is no such environment variable",
     "env://planted/secret+access/key+0000000000001": "write its name without `$`",
@@ -571,7 +571,8 @@ def test_a_reference_that_cannot_be_resolved_is_a_refusal(
         settings["vault_url"] = at.vault.url()
     text = refusal(emulator, **settings)
     scheme, _, place = reference.partition("://")
-    assert text.startswith(f"`{setting}`: the reference {scheme}://… ")
+    assert text.startswith(f"`{setting}`")
+    assert f": the reference {scheme}://… " in text or scheme == "vaults"
     assert not place or place not in text
     assert reason in text
 
@@ -707,7 +708,7 @@ BROKEN_VAULTS: dict[str, tuple[Callable[[Stage], str], str]] = {
     "no TLS": (lambda at: f"{at.vault.url()}?sslmode=require", "TLS cannot be agreed on"),
     "a URL of another kind": (
         lambda at: at.vault.url().replace("postgresql:", "mysql:"),
-        "the reference mysql://… cannot be resolved",
+        "is a reference of no known scheme",
     ),
     "a URL with a fault": (lambda at: f"{at.vault.url()}?planted=1", "not a valid Postgres URL"),
     "no URL": (lambda at: at.vault.url().partition("//")[2], "not a valid Postgres URL"),
@@ -735,7 +736,7 @@ def test_a_vault_that_cannot_be_asked_is_a_refusal(
     assert reason in text
     assert "`vault_url`" in text
     shown = {*re.findall(r"\w+", vault["vault_url"])} & {*re.findall(r"\w+", text)}
-    assert shown <= {"mysql", "sslmode", "supabase", "vault"}
+    assert shown <= {"sslmode", "supabase", "vault"}
 
 
 @pytest.mark.usefixtures("environ")

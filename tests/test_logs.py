@@ -109,6 +109,15 @@ def test_a_line_is_cut(way: str) -> None:
     assert max(map(len, written(way).splitlines()), default=0) < 8_000
 
 
+@pytest.mark.parametrize("text", ["\\", "planted/", "%70", "{[", f"{SECRET} "])
+def test_a_line_of_any_length_is_cleaned(text: str) -> None:
+    """Without time that grows with its square, and with no secret cut in two."""
+    logs.hide(SECRET)
+    cleaned = logs.clean(text * 300_000)
+    assert len(cleaned) <= 2_000
+    assert "w0rd" not in cleaned
+
+
 def test_json_stays_json() -> None:
     """Meltano reads it: texts are cut one by one."""
     text = f"{SECRET} {'x' * 5_000}"
