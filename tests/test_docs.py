@@ -8,7 +8,6 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import botocore.session
 import psycopg
 import pytest
 
@@ -170,18 +169,6 @@ def test_the_column_tables_are_the_schema(loaded: Database, stream: str) -> None
         (name, kind) for name, kind, table in types if table == stream
     ]
     assert item(stream, "Primary key") == list(TAP.streams[stream].primary_keys)
-
-
-@each_stream
-def test_the_sources_of_columns_are_members_of_the_api(stream: str) -> None:
-    """Each column comes from a member that AWS's own description of the API has."""
-    (shape,) = re.findall(r"\| from `(\w+)` \|", SECTIONS[stream])
-    model: Any = botocore.session.get_session().get_service_model("cognito-idp")
-    members = {"user_pool_id", *model.shape_for(shape).members}
-    if stream == "group_memberships":
-        members.add("GroupName")
-    (shown,) = tables(SECTIONS[stream])
-    assert {named(source) for *_, source in shown} <= members
 
 
 @each_stream
