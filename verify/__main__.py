@@ -33,7 +33,10 @@ if TYPE_CHECKING:
     from typing import IO
 
 OPTIONS = ("user_pool_id", "region", "aws_profile", "endpoint_url")
-SETTINGS = {*OPTIONS, "api_key_id", "max_requests_per_second", "user_filter", "vault_url"}
+SETTINGS = {
+    *OPTIONS,
+    *("allow_http", "api_key_id", "max_requests_per_second", "user_filter", "vault_url"),
+}
 """The settings that the tap is given, beside those of AWS; others change what becomes of a user."""
 
 
@@ -67,6 +70,8 @@ def _config() -> dict[str, Any]:
         config = TapCognito(config=files, parse_env_config=True).config
     except FileNotFoundError as error:
         parser.error(str(error))
+    if "user_pool_id" not in config:
+        parser.error("one pool is compared: --user-pool-id, not the setting `user_pool_ids`")
     return {
         name: value for name, value in config.items() if name in SETTINGS or name.startswith("aws_")
     }
