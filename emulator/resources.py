@@ -55,7 +55,10 @@ def providers(pool_id: str) -> list[dict[str, Any]]:
 
 
 def clients(pool_id: str) -> list[dict[str, Any]]:
-    """Two app clients, as UserPoolClientType: one with every member, one with the least."""
+    """Three app clients, as UserPoolClientType.
+
+    One has its own secret and everything else, one the least, and one a secret in Secrets Manager.
+    """
     region, _, _ = pool_id.partition("_")
     backend = {
         "UserPoolId": pool_id,
@@ -105,7 +108,15 @@ def clients(pool_id: str) -> list[dict[str, Any]]:
         "EnableTokenRevocation": False,
         **DATES,
     }
-    return [backend, browser]
+    managed = {
+        "UserPoolId": pool_id,
+        "ClientName": "managed",
+        "ClientId": "3example23456789managed0ab",
+        "ClientSecretArn": f"arn:aws:secretsmanager:{region}:{ACCOUNT}:secret:cognito/managed",
+        "AllowedOAuthFlows": ["client_credentials"],
+        **DATES,
+    }
+    return [backend, browser, managed]
 
 
 def resource_servers(pool_id: str) -> list[dict[str, Any]]:

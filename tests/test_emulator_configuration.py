@@ -91,7 +91,7 @@ def test_resource_servers_come_fifty_at_a_time(emulator: Emulator) -> None:
 def test_clients_may_have_a_risk_configuration_of_their_own(emulator: Emulator) -> None:
     """The pool has one, a client may have one, and a client that does not exist is an error."""
     cognito, pool = client(emulator), {"UserPoolId": emulator.pool.id}
-    backend, browser = emulator.pool.clients
+    backend, browser, _ = emulator.pool.clients
 
     def risk(**parameters: str) -> Any:
         return cognito.describe_risk_configuration(**pool, **parameters)["RiskConfiguration"]

@@ -17,11 +17,11 @@ from emulator import PLANTED, Emulator, Pool, sts
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+MODEL: Any = botocore.session.get_session().get_service_model("cognito-idp")
 pytestmark = pytest.mark.skipif(
-    tuple(map(int, botocore.__version__.split(".")[:2])) < (1, 44),
+    "ClientSecretArn" not in MODEL.shape_for("UserPoolClientType").members,
     reason="the emulator has members that an older model lacks",
 )
-MODEL = botocore.session.get_session().get_service_model("cognito-idp")
 CLIENT = "1example23456789backend0ab"
 REQUESTS: list[tuple[str, dict[str, Any]]] = [
     ("AdminGetUser", {}),
@@ -30,6 +30,7 @@ REQUESTS: list[tuple[str, dict[str, Any]]] = [
     ("DescribeRiskConfiguration", {"ClientId": CLIENT}),
     ("DescribeUserPool", {}),
     ("DescribeUserPoolClient", {"ClientId": CLIENT}),
+    ("DescribeUserPoolClient", {"ClientId": "3example23456789managed0ab"}),
     ("DescribeUserPoolDomain", {"Domain": "emulated-emulated1"}),
     ("DescribeUserPoolDomain", {"Domain": "emulated1.auth.example.com"}),
     ("DescribeUserPoolDomain", {"Domain": "unknown"}),
