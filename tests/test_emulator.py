@@ -270,7 +270,7 @@ def test_segments_of_several_digits_are_the_pool(sub_format: SubFormat, length: 
     expected: defaultdict[str, list[str]] = defaultdict(list)
     for user in pool.users():
         expected[(attribute(user, "sub") or "")[:length]].append(user["Username"])
-    for prefix, usernames in expected.items():
+    for prefix, usernames in list(expected.items())[:64]:
         users, last = pool.page(3_000, condition=Condition("sub", prefix, prefix=True))
         assert [json.loads(user)["Username"] for user in users] == usernames
         assert last is None
