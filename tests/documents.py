@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sysconfig
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 ROOT = Path(__file__).resolve().parent.parent
 
+_TIMEOUT = 300
+"""Seconds: some commands install what they run."""
 _BLOCK = re.compile(
     r"^(?P<indent> *)```(?P<language>\w*)\n(?P<text>.*?)^ *```$", re.MULTILINE | re.DOTALL
 )
@@ -36,3 +44,31 @@ def blocks(document: str, language: str | None = None, section: str | None = Non
         if language in {None, block.language} and section in {None, block.section}:
             found.append(block)
     return found
+
+
+def shell(commands: str, folder: Path, more: Mapping[str, str], *paths: Path) -> str:
+    """Run commands as a document shows them, to a good end.
+
+    Args:
+        commands: A block's text.
+        folder: Where to run them.
+        more: Variables beside those of the tests.
+        paths: Folders of programs, before that of the tests.
+
+    Returns:
+        What they wrote to stdout and stderr.
+    """
+    path = os.pathsep.join([*map(str, paths), sysconfig.get_path("scripts"), os.environ["PATH"]])
+    run = subprocess.run(
+        ["bash", "-euc", commands],  # noqa: S607 - whichever there is
+        cwd=folder,
+        env={**os.environ, "MELTANO_CLI_DISABLE_VERSION_CHECK": "true", **more, "PATH": path},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        timeout=_TIMEOUT,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout
+    return run.stdout

@@ -30,7 +30,8 @@ def messages() -> Iterator[str]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.JoinedStr):
                 yield "".join(
-                    part.value if isinstance(part, ast.Constant) else "…" for part in node.values
+                    str(part.value) if isinstance(part, ast.Constant) else "…"
+                    for part in node.values
                 )
             elif isinstance(node, ast.Constant) and isinstance(node.value, str):
                 yield _PLACEHOLDER.sub("…", node.value)

@@ -1,0 +1,131 @@
+"""Every command that a document shows is run by a test, or is listed here with the reason."""
+
+from __future__ import annotations
+
+import json
+import venv
+from typing import TYPE_CHECKING
+
+import pytest
+
+from documents import ROOT, Block, blocks, shell
+from emulator import Emulator, Pool
+from support import Database, emulator_config, wire_row
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CHECKOUT = "/path/to/tap-cognito"
+ELSEWHERE = [block.text for block in blocks("README.md", "", "Elsewhere")]
+FROM_CHECKOUT, BY_UVX, FROM_WHEEL, PIPE = ELSEWHERE
+
+RUN = {
+    ("CONTRIBUTING.md", "python3 dev.py check"): "test_dev.py",
+    ("README.md", "meltano install"): "test_meltano.py",
+    ("README.md", "pip install /path"): "test_documented_commands.py",
+    ("README.md", "pip wheel"): "test_documented_commands.py",
+    ("README.md", "python3 dev.py quickstart"): "test_quickstart.py",
+    ("README.md", "set -o pipefail"): "test_documented_commands.py",
+    ("README.md", "uvx"): "test_documented_commands.py",
+    ("docs/credentials.md", "sql"): "test_credentials.py",
+    ("docs/migrating.md", "sql"): "test_docs.py",
+    ("docs/monitoring.md", "SINGER_SDK_LOG_CONFIG"): "test_monitoring.py",
+    ("docs/monitoring.md", "meltano --log-format"): "test_own_project.py",
+    ("docs/monitoring.md", "meltano state"): "test_own_project.py",
+    ("docs/monitoring.md", "python3 -c"): "test_own_project.py",
+    ("docs/monitoring.md", "sql"): "test_monitoring.py",
+    ("docs/own-project.md", "meltano"): "test_own_project.py",
+    ("docs/recipes.md", "sql"): "test_recipes.py",
+    ("docs/recipes.md", "tap-cognito"): "test_recipes.py",
+    ("docs/replication.md", "set -o pipefail"): "test_replication.py",
+    ("docs/scheduling.md", "cd examples/airflow"): "test_scheduling.py",
+    ("docs/scheduling.md", "cd examples/dagster"): "test_scheduling.py",
+    ("docs/scheduling.md", "meltano run staff"): "test_scheduling.py",
+    ("docs/scheduling.md", "meltano schedule run"): "test_scheduling.py",
+    ("docs/streams.md", "sql"): "test_docs.py",
+}
+"""What runs the blocks of a document that begin so, or that are in SQL: a file of tests."""
+
+NOT_RUN = {
+    ("AGENTS.md", "settings ->"): "the layout, no command",
+    ("CONTRIBUTING.md", "python3 dev.py coverage"): "the whole suite; CI runs it",
+    ("CONTRIBUTING.md", "python3 dev.py lock"): "renews the locks from the package index",
+    ("CONTRIBUTING.md", "python3 dev.py mutate"): "takes hours",
+    ("CONTRIBUTING.md", "python3 dev.py test"): "runs this test",
+    ("CONTRIBUTING.md", "python3 dev.py verify"): "needs a real pool; test_verify.py has another",
+    ("README.md", "      AWS "): "a diagram",
+    ("README.md", "=== select"): "what the quickstart prints",
+    ("README.md", "TAP_COGNITO_"): "a file; test_repository.py compares its example",
+    ("README.md", "python3 dev.py test"): "runs this test; CI runs the block",
+    ("docs/migrating.md", "TAP_COGNITO_"): "a file; test_docs.py validates it",
+    ("docs/migrating.md", "meltano run"): "test_meltano.py runs it for another schema",
+    ("docs/own-project.md", "TAP_COGNITO_"): "a file, which test_own_project.py writes",
+    ("docs/own-project.md", "python3 -m venv"): "Meltano is installed already",
+    ("docs/recipes.md", "meltano --environment"): "test_recipes.py runs all but the loading",
+    ("docs/replication.md", "meltano --environment=mirror"): "test_own_project.py runs its like",
+    ("docs/replication.md", "meltano run"): "test_meltano.py runs the job that consists of it",
+    ("docs/scheduling.md", "0 2 * * *"): "cron's; test_scheduling.py runs the command in it",
+}
+"""Blocks that no test runs, and why."""
+
+
+def commands() -> list[Block]:
+    """The blocks that are not just data."""
+    folders = (ROOT, ROOT / "docs", ROOT / "examples", ROOT / ".github")
+    paths = [
+        path.relative_to(ROOT).as_posix() for folder in folders for path in folder.glob("*.md")
+    ]
+    return [
+        block
+        for path in paths
+        for block in blocks(path)
+        if block.language not in {"json", "mermaid", "text", "yaml"}
+    ]
+
+
+def keys(block: Block) -> list[tuple[str, str]]:
+    """The entries of the two tables that a block is found by."""
+    return [
+        (document, start)
+        for document, start in {**RUN, **NOT_RUN}
+        if document == block.document
+        and (start == block.language if block.language == "sql" else block.text.startswith(start))
+    ]
+
+
+def test_every_command_is_run_or_is_listed() -> None:
+    """Each block is found by one entry, and each entry finds a block."""
+    found = {(block.document, block.text): keys(block) for block in commands()}
+    assert [block for block, entries in found.items() if len(entries) != 1] == []
+    used = {entry for entries in found.values() for entry in entries}
+    assert {*RUN, *NOT_RUN} - used == set()
+
+
+def test_the_tests_that_run_commands_exist() -> None:
+    """Each file of tests is there."""
+    assert [name for name in RUN.values() if not (ROOT / "tests" / name).is_file()] == []
+
+
+def test_the_documented_pipe_loads_the_pool(database: Database, tmp_path: Path) -> None:
+    """The README's lines discover a catalog and load the users into Postgres."""
+    with Emulator(Pool(70)) as emulator:
+        files = {"config": emulator_config(emulator), "target": database.target_config}
+        for name, content in files.items():
+            (tmp_path / f"{name}.json").write_text(json.dumps(content))
+        shell(PIPE, tmp_path, {})
+        expected = sorted(wire_row(user) for user in emulator.pool.users())
+    assert sorted(database.rows()) == expected
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not (ROOT / "tap_cognito").is_dir(), reason="it installs the source tree")
+@pytest.mark.parametrize("block", [FROM_CHECKOUT, BY_UVX, FROM_WHEEL], ids=["pip", "uvx", "wheel"])
+def test_it_can_be_installed_before_a_release(block: str, tmp_path: Path) -> None:
+    """From a checkout and from its wheel, by pip and by uvx, without the tests' own packages."""
+    venv.create(tmp_path / "venv", with_pip=True)
+    programs = tmp_path / "venv" / "bin"
+    shown = shell(block.replace(CHECKOUT, str(ROOT)), tmp_path, {}, programs)
+    if "uvx" not in block:
+        assert (programs / "tap-cognito").is_file()
+        shown = shell("tap-cognito --help", tmp_path, {}, programs)
+    assert "Usage: tap-cognito" in shown
