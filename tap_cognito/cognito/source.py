@@ -203,7 +203,10 @@ class Nested(Source):
         items = list(filter(self._keep, items))
         if page.token:
             return Step(items)
-        return Step(items, self._end(listing) if listing != self._first else [self._parents])
+        if listing == self._first:
+            return Step(items, [self._parents])
+        self.done.add(listing.digest)
+        return Step(items, self._end(listing))
 
     def restart(self, listing: Listing) -> None:
         """Send nothing again that comes again."""
@@ -227,8 +230,7 @@ class Nested(Source):
         return Step([]) if page.token else Step([], list(self._children.values()))
 
     def _end(self, listing: Listing) -> list[Listing]:
-        if self._children.pop(listing.name, None):
-            self.done.add(listing.digest)
+        self._children.pop(listing.name, None)
         return [self._parents] if self._missing and not self._children else []
 
     def _check(self, parents: list[Item]) -> Step:

@@ -62,9 +62,8 @@ class UserListings(Source):
         self._is_divisible = not user_filter
         self._sent = SentItems(_REMEMBERED)
         self._first = Page([], None)
-        self._unseen: set[str] = set()
-        self._lookups: dict[str, str] = {}
-        self._lost = 0
+        self._unseen: dict[str, str] = {}
+        self._lookups: dict[str, tuple[str, str]] = {}
         self._count = 0
         self._counts: dict[str, int] = {}
         self._trial_pages = self._trial_users = 0
@@ -112,6 +111,7 @@ class UserListings(Source):
     def restart(self, listing: Listing) -> None:
         """Send no user again that comes again."""
         self._sent.restart(listing)
+        self._counts.pop(listing.name, None)
 
     def fail(self, listing: Listing, error: TapCognitoError) -> Step:
         """Do without what isn't needed; read the pool in one listing if filters are refused."""
@@ -121,9 +121,6 @@ class UserListings(Source):
             return Step([])  # a reader of users may lack the permission
         if listing.name == self._plain.name or not isinstance(error, InvalidParameterError):
             raise error
-        if listing.name in self._lookups:
-            self._lost += 1  # nobody knows: better to read the pool twice
-            return self._end_lookup(listing)
         return self._fall_back("the endpoint refuses the filter `sub ^=`, or a token of it")
 
     # The plain listing
@@ -150,6 +147,7 @@ class UserListings(Source):
         logger.warning("Reading the pool in one listing: %s", reason)
         self.prefixes = ()
         self.done.clear()
+        self.count_done = 0
         self._lookups.clear()
         if not self._sent and self._first.token:
             return self._continue_plain()._replace(is_replacement=True)
@@ -165,8 +163,7 @@ class UserListings(Source):
         """Tell from one segment's first page whether the pool is worth dividing."""
         if page.token is None and len(page.items) * len(DIGITS) <= _SMALL_POOL:
             return self._continue_plain()
-        self._unseen = {user["Username"] for user in self._first.items}
-        self.prefixes = tuple(DIGITS)
+        self._begin_segments(DIGITS)
         segments = [self._segment(digit) for digit in DIGITS[1:]]
         if page.token:
             segments.append(listing.part(page.token))
@@ -180,24 +177,29 @@ class UserListings(Source):
             raise doubt("the pool doesn't report that it is empty")
         has_begun = self.done or self._trial_pages >= _TRIAL_PAGES * len(DIGITS)
         if (self.estimate or 0) <= LARGE_POOL or len(self.prefixes) != len(DIGITS) or has_begun:
-            return Step([])
+            return self._check_count(Step([]))
         # The sixteen segments have hardly begun: smaller ones replace them.
-        subs = [sub_of(user) for user in self._first.items]
-        self.prefixes = tuple(divide("", subs, 2))
+        self._begin_segments(divide("", [sub_of(user) for user in self._first.items], 2))
         self._sent.restart_all()
         return Step([], map(self._segment, self.prefixes), is_replacement=True)
 
+    def _begin_segments(self, prefixes: Iterable[str]) -> None:
+        self.prefixes = tuple(prefixes)
+        self._unseen = {user["Username"]: sub_of(user) for user in self._first.items}
+        self._lookups.clear()
+        self._counts.clear()
+
     def _receive_segment(self, listing: Listing, page: Page, prefix: str) -> Step:
-        self._unseen.difference_update(user["Username"] for user in page.items)
+        for user in page.items:
+            self._unseen.pop(user["Username"], None)
         step = self._send(listing, page)
-        self._counts[prefix] = self._counts.get(prefix, 0) + len(step.items)
+        self._counts[listing.name] = self._counts.get(listing.name, 0) + len(page.items)
         if page.token is None:
-            self.done.add(prefix)
-            self.count_done += self._counts.pop(prefix)
-        elif self._is_costly(page):
+            return self._prove(prefix, step)
+        if self._is_costly(page):
             then = self._fall_back("the endpoint applies filters after it has cut the pages")
             return then._replace(items=step.items + then.items)
-        return self._prove(step) if len(self.done) == len(self.prefixes) else step
+        return step
 
     def _is_costly(self, page: Page) -> bool:
         """Tell, once, whether segments return far fewer users a page than the plain listing."""
@@ -206,30 +208,41 @@ class UserListings(Source):
         expected = _MIN_FILL * len(self._first.items) * self._trial_pages
         return self._trial_pages == _TRIAL_PAGES * len(DIGITS) and self._trial_users < expected
 
-    def _prove(self, step: Step) -> Step:
-        """Prove that the segments were a partition of the pool, once all are complete."""
-        if self._unseen:
-            lookups = {name: self._users(f'username = "{_quote(name)}"') for name in self._unseen}
-            self._unseen = set()
-            self._lookups = {listing.name: name for name, listing in lookups.items()}
-            return step._replace(start=lookups.values())
-        missing = (self.estimate or 0) - self._count
-        if self._lost:
-            reason = f"{self._lost} users of its first page came in no segment"
-        elif missing > max(PAGE_SIZE, _MAX_MISSING * (self.estimate or 0)):
-            reason = f"{self._count:,} of about {self.estimate:,} users came in the segments"
-        else:
-            return step
-        return self._fall_back(reason)._replace(items=step.items)
+    def _prove(self, prefix: str, step: Step) -> Step:
+        """Prove that a segment has returned those users of the plain listing's first page."""
+        unseen = [name for name, sub in self._unseen.items() if sub.startswith(prefix)]
+        if not unseen:
+            return self._complete(prefix, step)
+        lookups = {name: self._users(f'username = "{_quote(name)}"') for name in unseen}
+        self._lookups |= {listing.name: (name, prefix) for name, listing in lookups.items()}
+        return step._replace(start=lookups.values())
 
     def _receive_lookup(self, listing: Listing, page: Page) -> Step:
         """Tell whether a user is still in the pool: one that was deleted meanwhile isn't lost."""
-        self._lost += any(user["Username"] == self._lookups[listing.name] for user in page.items)
-        return Step([]) if page.token else self._end_lookup(listing)
+        name, prefix = self._lookups[listing.name]
+        if any(user["Username"] == name for user in page.items):
+            return self._fall_back("a user of its first page came in no segment")
+        if page.token:
+            return Step([])
+        del self._lookups[listing.name], self._unseen[name]
+        if any(prefix == other for _, other in self._lookups.values()):
+            return Step([])
+        return self._complete(prefix, Step([]))
 
-    def _end_lookup(self, listing: Listing) -> Step:
-        del self._lookups[listing.name]
-        return Step([]) if self._lookups else self._prove(Step([]))
+    def _complete(self, prefix: str, step: Step) -> Step:
+        self.done.add(prefix)
+        self.count_done += self._counts.pop(self._segment(prefix).name)
+        return self._check_count(step)
+
+    def _check_count(self, step: Step) -> Step:
+        """Compare the number of users with the estimate, once all segments are complete."""
+        missing = (self.estimate or 0) - self.count_done
+        is_under_way = len(self.done) < len(self.prefixes) or not self.prefixes
+        if is_under_way or missing <= max(PAGE_SIZE, _MAX_MISSING * (self.estimate or 0)):
+            return step
+        reason = f"{self.count_done:,} of about {self.estimate:,} users came in the segments"
+        then = self._fall_back(reason)
+        return then._replace(items=step.items + then.items)
 
     def _send(self, listing: Listing, page: Page, start: Iterable[Listing] = ()) -> Step:
         items = self._sent.add(listing, page)
