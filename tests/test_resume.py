@@ -7,7 +7,6 @@ import itertools
 import json
 import math
 import random
-import re
 from collections import Counter
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,10 +17,11 @@ from emulator import Emulator, Pool
 from support import emulator_config
 from tap_cognito.cognito import users
 from tap_cognito.errors import TapCognitoError
+from tap_cognito.streams.state import digest
 from tap_cognito.tap import TapCognito
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable
 
     Capture = pytest.CaptureFixture[bytes]
 
@@ -38,11 +38,11 @@ KEYS = {
 class Messages(NamedTuple):
     """What a run has written, or a part of it."""
 
-    list: list[Json]
+    all: list[Json]
 
     def of(self, kind: str) -> list[Json]:
         """The messages of a type."""
-        return [message for message in self.list if message["type"] == kind]
+        return [message for message in self.all if message["type"] == kind]
 
     @property
     def state(self) -> Json | None:
@@ -52,7 +52,7 @@ class Messages(NamedTuple):
 
     def cut(self, number: int) -> Messages:
         """What was written when a run was killed after so many messages."""
-        return Messages(self.list[:number])
+        return Messages(self.all[:number])
 
 
 class Table(dict[tuple[Any, ...], Json]):
@@ -64,7 +64,7 @@ class Table(dict[tuple[Any, ...], Json]):
 
     def load(self, messages: Messages) -> None:
         """Load what a run has written."""
-        for message in messages.list:
+        for message in messages.all:
             if message["type"] == "RECORD":
                 record = message["record"]
                 key = tuple(record.get(name) for name in KEYS[message["stream"]])
@@ -134,7 +134,7 @@ class Source:
 
 def sub_of(user: Json) -> str:
     """A user's `sub`."""
-    return next(item["Value"] for item in user["Attributes"] if item["Name"] == "sub")
+    return next(str(item["Value"]) for item in user["Attributes"] if item["Name"] == "sub")
 
 
 def requests(subs: Iterable[str], prefixes: Iterable[str]) -> Counter[str]:
@@ -155,8 +155,8 @@ def small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def moments(messages: Messages, count: int, seed: int) -> list[int]:
     """Random moments of a run, after its first listing is complete."""
-    first = next(i for i, message in enumerate(messages.list) if "scan" in str(message))
-    return sorted(random.Random(seed).sample(range(first + 1, len(messages.list)), count))  # noqa: S311 - moments
+    first = next(i for i, message in enumerate(messages.all) if "scan" in str(message))
+    return sorted(random.Random(seed).sample(range(first + 1, len(messages.all)), count))  # noqa: S311 - moments
 
 
 # What a second run reads, and what the table is then
@@ -168,7 +168,7 @@ def moments(messages: Messages, count: int, seed: int) -> list[int]:
 def test_only_segments_that_were_not_complete_are_read(
     capfdbinary: Capture, mode: str, sub_format: Any
 ) -> None:
-    """After a cut at any moment the missing segments are requested, each page once, and no others."""
+    """After a cut at any moment each page of the missing segments is requested, and no other."""
     with Emulator(Pool(4_000, sub_format=sub_format)) as emulator:
         source = Source(emulator, capfdbinary, mode, "users")
         whole = source.run()
@@ -210,3 +210,306 @@ def test_only_pools_that_were_not_complete_are_read(capfdbinary: Capture, mode: 
             assert asked == Counter({pool.id for pool in pools} - complete)
             assert table.keys() == source.names().keys()
             assert source.saved(rest.state) == {}
+
+
+def grouped_pool() -> Pool:
+    """A pool of 30 groups with members, one of them with three pages of them."""
+    pool = Pool(200)
+    template = next(iter(pool.groups.values()))
+    names = [f"group {number}" for number in range(30)]
+    pool.groups = {name: {**template, "GroupName": name} for name in names}
+    for number, name in enumerate(names):
+        for user in itertools.islice(pool.usernames(), 130 if number == 7 else 3):
+            pool.join(user, name)
+    return pool
+
+
+@pytest.mark.parametrize("mode", ["exact", "mirror"])
+def test_only_groups_that_were_not_complete_are_read(capfdbinary: Capture, mode: str) -> None:
+    """Members of a group are asked for again only if its listing was missing or under way."""
+    with Emulator(grouped_pool()) as emulator:
+        source = Source(emulator, capfdbinary, mode, "group_memberships")
+        whole = source.run()
+        complete = Table()
+        complete.load(whole)
+        for number in moments(whole, 4, seed=3):
+            part, table = whole.cut(number), Table()
+            done = source.saved(part.state)["pools"][emulator.pool.id]["done"]
+            table.load(part)
+            rest = source.run(part.state)
+            table.load(rest)
+            groups = 30 - len(done)
+            assert groups <= emulator.log.count("ListUsersInGroup") <= groups + 2
+            assert table == complete
+            assert source.saved(rest.state) == {}
+
+
+# Failures
+
+
+@pytest.mark.usefixtures("small_segments")
+@pytest.mark.parametrize("code", ["ExpiredTokenException", "SomethingNewException"])
+@pytest.mark.parametrize("mode", MODES)
+def test_two_failures_add_up(capfdbinary: Capture, mode: str, code: str) -> None:
+    """What two runs that failed have read isn't read by the third, which completes the scan."""
+    with Emulator(Pool(4_000)) as emulator:
+        source, table = Source(emulator, capfdbinary, mode, "users"), Table()
+        states: list[Json | None] = [None]
+        left: list[set[str]] = []
+        for _ in range(2):
+            emulator.refused = {}
+            emulator.before_request(
+                90, lambda: setattr(emulator, "refused", {"ListUsers": code}), {"ListUsers"}
+            )
+            part = source.run(states[-1], fails="`users`: ")
+            table.load(part)
+            assert not part.of("ACTIVATE_VERSION")
+            states.append(part.state)
+            progress = source.saved(part.state)["pools"][emulator.pool.id]
+            left.append(set(progress["segments"]) - set(progress["done"]))
+        assert left[1] < left[0]
+        emulator.refused = {}
+        rest = source.run(states[-1])
+        table.load(rest)
+        asked = Counter(str(request.filter) for request in emulator.log.requests)
+        assert asked == requests(source.names().values(), left[1])
+        assert table.keys() == source.names().keys()
+        assert source.saved(rest.state) == {}
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceNotFoundException"])
+def test_a_pool_that_may_not_be_read_does_not_keep_the_others_old(
+    capfdbinary: Capture, code: str
+) -> None:
+    """When all that is missing would fail again, the next run begins a new scan of all pools."""
+    pools = [Pool(30, number, f"us-east-1_P{number}") for number in range(5)]
+    with Emulator(pools=pools, refused={f"{pools[2].id}/*": code}) as emulator:
+        source = Source(emulator, capfdbinary, "mirror", "users", user_pool_ids=["us-east-1_*"])
+        part = source.run(fails=pools[2].id)
+        assert source.saved(part.state) == {}
+        assert not part.of("ACTIVATE_VERSION")
+        source.run(part.state, fails=pools[2].id)
+        assert {request.pool_id for request in emulator.log.requests} >= {pool.id for pool in pools}
+
+
+def test_a_run_that_fails_before_it_reads_anything_keeps_the_scan(capfdbinary: Capture) -> None:
+    """A second run without credentials loses nothing of what the first has read."""
+    with Emulator(Pool(2_000)) as emulator:
+        source = Source(emulator, capfdbinary, "mirror", "users")
+        whole = source.run()
+        part = whole.cut(moments(whole, 1, seed=4)[0])
+        emulator.refused = {"ListUsers": "ExpiredTokenException"}
+        second = source.run(part.state, fails="`users`: ")
+        assert source.saved(second.state) == source.saved(part.state)
+
+
+def test_a_pool_that_is_read_anew_is_not_resumed(
+    capfdbinary: Capture,
+) -> None:
+    """When segments turn out to be no partition, the state forgets them at once."""
+    pool = Pool(6_000)
+    pool.remove_sub(*pool.sample(0.1, start=PAGE))
+    with Emulator(pool) as emulator:
+        source = Source(emulator, capfdbinary, "mirror", "users")
+        whole = source.run()
+        states = [source.saved(message["value"]) for message in whole.of("STATE")]
+        assert any(state.get("pools") for state in states)
+        assert not states[-2].get("pools")
+        table = Table()
+        for number in range(len(whole.all) - 100, len(whole.all) - 40, 30):
+            part, table = whole.cut(number), Table()
+            table.load(part)
+            table.load(source.run(part.state))
+            assert table.keys() == {(None, name) for name in pool.usernames()}
+
+
+# The promise
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_users_who_come_go_and_change_between_the_parts(capfdbinary: Capture, mode: str) -> None:
+    """The resumed run has who was there all the time; the run after it makes the rest right."""
+    with Emulator(Pool(3_000)) as emulator:
+        source, table = Source(emulator, capfdbinary, mode, "users"), Table()
+        older = source.run()
+        table.load(older)
+        whole = source.run(older.state)
+        if mode == "increments":
+            whole = source.run()
+        part = whole.cut(moments(whole, 1, seed=5)[0])
+        table.load(part)
+        done = tuple(source.saved(part.state)["pools"][emulator.pool.id]["done"])
+        names = [name for _, name in source.names()]
+        for name in names[::50]:
+            emulator.pool.delete(name)
+        for name in names[1::50]:
+            emulator.pool.change(name, {"email": "changed@example.com"})
+        created = {emulator.pool.create()["Username"] for _ in range(50)}
+        second = source.run(part.state)
+        table.load(second)
+        truth = source.names()
+        throughout = {key for key in truth if key[1] not in created}
+        assert throughout <= table.keys()
+        wrong = {
+            sub_of(user)
+            for user in emulator.pool.users()
+            if table.get((None, user["Username"]), {}).get("updated_at")
+            != iso(user["UserLastModifiedDate"])
+        }
+        assert wrong
+        assert all(sub.startswith(done) for sub in wrong)
+        third = source.run(second.state)
+        table.load(third)
+        assert {
+            (None, user["Username"]): iso(user["UserLastModifiedDate"])
+            for user in emulator.pool.users()
+        }.items() <= {key: row["updated_at"] for key, row in table.items()}.items()
+        if mode == "mirror":
+            assert table.keys() == truth.keys()
+
+
+def iso(seconds: float) -> str:
+    """A date of the wire as records have it."""
+    moment = datetime.fromtimestamp(seconds, timezone.utc).replace(tzinfo=None)
+    return moment.isoformat(timespec="milliseconds")
+
+
+def test_the_version_and_the_bookmark_are_those_of_the_first_part(capfdbinary: Capture) -> None:
+    """Rows of the first part survive the switch, and no bookmark is later than its beginning."""
+    for mode in ("mirror", "increments"):
+        with Emulator(Pool(2_000)) as emulator:
+            source = Source(emulator, capfdbinary, mode, "users")
+            whole = source.run()
+            part = whole.cut(moments(whole, 1, seed=6)[0])
+            scan = source.saved(part.state)
+            for user in emulator.pool.users():
+                emulator.pool.change(user["Username"], {"name": "x"})
+            rest = source.run(part.state)
+            if mode == "mirror":
+                (switch,) = rest.of("ACTIVATE_VERSION")
+                versions = {message["version"] for message in part.of("RECORD")}
+                assert versions == {switch["version"]} == {scan["version"]}
+            else:
+                assert rest.state
+                (partition,) = rest.state["bookmarks"]["users"]["partitions"]
+                assert partition["replication_key_value"] <= scan["began"]
+
+
+# Starting over
+
+
+def first_part(source: Source) -> Messages:
+    """What a run wrote that was cut off."""
+    whole = source.run()
+    return whole.cut(moments(whole, 1, seed=7)[0])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"resume_within_hours": 0},
+        {"user_filter": 'status = "Enabled"'},
+        {"attributes_format": "list"},
+        {"attributes_exclude": ["email"]},
+        {"emit_activate_version_messages": True},
+        {"stream_maps": {"users": {"email": "__NULL__"}}},
+        {"start_date": "2020-01-01T00:00:00Z"},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_scan_of_something_else_is_not_resumed(
+    capfdbinary: Capture, caplog: pytest.LogCaptureFixture, change: Json
+) -> None:
+    """With other settings a run starts over, and says why in one line."""
+    caplog.set_level("INFO")
+    with Emulator(Pool(1_500)) as emulator:
+        source = Source(emulator, capfdbinary, "exact", "users")
+        part = first_part(source)
+        caplog.clear()
+        second = source.run(part.state, **change)
+        assert len([text for text in caplog.messages if "Starting over" in text]) == 1
+        assert source.saved(second.state) == {}
+        if "user_filter" not in change:
+            assert len(second.of("RECORD")) == 1_500
+
+
+@pytest.mark.parametrize("hours", [-1, 7])
+def test_a_scan_that_began_too_long_ago_is_not_resumed(
+    capfdbinary: Capture, caplog: pytest.LogCaptureFixture, hours: int
+) -> None:
+    """Neither is one that began in the future: the clock was set back."""
+    caplog.set_level("INFO")
+    with Emulator(Pool(1_500)) as emulator:
+        source = Source(emulator, capfdbinary, "exact", "users")
+        state = first_part(source).state
+        assert state
+        began = datetime.now(timezone.utc) - timedelta(hours=hours)
+        scan = state["bookmarks"]["users"]["scan"]
+        del scan["digest"]
+        state["bookmarks"]["users"]["scan"] = signed({**scan, "began": began.isoformat()})
+        assert len(source.run(state).of("RECORD")) == 1_500
+        assert [text for text in caplog.messages if "`resume_within_hours`" in text]
+        assert len(source.run(state, resume_within_hours=8).of("RECORD")) < 1_500 or hours < 0
+
+
+def signed(scan: Json) -> Json:
+    """A scan with the digest that it must have."""
+    return {**scan, "digest": digest(scan)}
+
+
+def test_a_resumed_scan_says_so_in_one_line(
+    capfdbinary: Capture, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The line has the share that need not be read again."""
+    caplog.set_level("INFO")
+    with Emulator(Pool(1_500)) as emulator:
+        source = Source(emulator, capfdbinary, "exact", "users")
+        part = first_part(source)
+        done = len(source.saved(part.state)["pools"][emulator.pool.id]["done"])
+        caplog.clear()
+        source.run(part.state)
+        (line,) = [text for text in caplog.messages if "esum" in text]
+        assert line == f"Resuming the scan that was cut off: {100 * done / 16:.0f}% is done"
+
+
+# Damage
+
+
+def damaged(scan: Json, random_: random.Random) -> Any:
+    """A scan that something has happened to."""
+    scan = copy.deepcopy(scan)
+    place: Any = scan
+    while True:
+        keys: list[Any] = list(place if isinstance(place, dict) else range(len(place)))
+        if not keys:
+            return scan | {"more": 1}
+        key = random_.choice(keys)
+        if isinstance(place[key], (dict, list)) and random_.random() < 0.7:
+            place = place[key]
+            continue
+        value: Any = random_.choice(
+            [None, -1, 10**30, 1.5, "", "0", [], {}, [0], {"a": {}}, True, "f"]
+        )
+        if random_.random() < 0.3:
+            del place[key]
+        elif place[key] == value:
+            continue
+        else:
+            place[key] = value
+        return scan
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_damaged_scan_is_never_half_used(capfdbinary: Capture, seed: int) -> None:
+    """A state with a scan that something was changed in makes the run start over."""
+    random_ = random.Random(seed)  # noqa: S311 - damage
+    with Emulator(Pool(700)) as emulator:
+        source = Source(emulator, capfdbinary, "exact", "users")
+        part = first_part(source)
+        assert part.state
+        for _ in range(40):
+            state = copy.deepcopy(part.state)
+            scan = damaged(source.saved(state), random_)
+            state["bookmarks"]["users"]["scan"] = scan
+            records = len(source.run(state).of("RECORD"))
+            assert records == 700, scan

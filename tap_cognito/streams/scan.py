@@ -35,8 +35,15 @@ _SCOPE = (
     "attributes_include",
     "attributes_exclude",
     "user_pool_ids",
+    "start_date",
+    "stream_maps",
+    "stream_map_config",
+    "flattening_enabled",
+    "flattening_max_depth",
+    "flattening_max_key_length",
+    "flattening_separator",
 )
-"""The settings that decide which rows a scan has."""
+"""The settings that decide which rows a scan has, and what is in them."""
 
 
 class ResumableScan:
