@@ -5,9 +5,13 @@ from __future__ import annotations
 import copy
 import json
 import logging
+import os
+import re
 import subprocess
+import sys
 import sysconfig
 import time
+import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
     Json = dict[str, Any]
     Rows = dict[tuple[str, str], tuple[Any, ...]]
 
+ROOT = Path(__file__).parent.parent
 A, B, C, NEW = "us-east-1_A", "us-east-1_B", "eu-west-1_C", "eu-west-1_New"
 EVERY_POOL = ["us-east-1_*", "eu-west-1_*"]
 MODES: dict[str, Json] = {
@@ -198,15 +203,13 @@ def deny_pool(account: Account) -> None:
 
 def break_pool(account: Account) -> None:
     """One pool fails again and again."""
-    account.emulator.refused = {f"{B}/ListUsers": "InternalErrorException"}
+    account.emulator.refused = {f"{NEW}/ListUsers": "InternalErrorException"}
 
 
 def delete_pool_in_mid_run(account: Account) -> None:
-    """A pool was listed, and is deleted before it is read to its end."""
-    account.emulator.refused = {}
+    """A pool was listed, and is deleted before it is read."""
     pool = account.pool(B)
-    seen = account.emulator.log.count()
-    account.emulator.before_request(seen + 8, lambda: account.emulator.remove_pool(pool))
+    account.emulator.before_request(1, lambda: account.emulator.remove_pool(pool), {"ListUsers"})
 
 
 @pytest.mark.usefixtures("impatient")
@@ -214,7 +217,7 @@ def delete_pool_in_mid_run(account: Account) -> None:
     ("mode", "failures"),
     [
         ("exact", [deny_pool]),
-        ("mirror", [deny_pool, break_pool, delete_pool_in_mid_run]),
+        ("mirror", [deny_pool, delete_pool_in_mid_run, break_pool]),
         ("increments", [break_pool]),
     ],
     ids=MODES,
@@ -245,12 +248,13 @@ def test_the_table_equals_every_pool(
     run = load(run.state)
     check(run)
     for failure in failures:
+        account.emulator.refused = {}
         failure(account)
         user = next(account.pool(A).users())["Username"]
         account.pool(A).change(user, {"custom:plan": failure.__name__})
         kept = {**rows(database), (A, user): account.rows[A, user]}
         run = load(run.state)
-        assert str(run.error).startswith("`users`: 1 of 3 pools couldn't be read")
+        assert str(run.error).startswith("`users`: 1 of ")
         assert run.activated == 0
         assert rows(database) == kept
     account.emulator.refused = {}
@@ -378,7 +382,7 @@ def test_each_pool_has_a_bookmark_of_its_own(account: Account) -> None:
 @pytest.mark.usefixtures("impatient")
 def test_a_repeated_run_reads_only_the_pools_that_are_left(account: Account) -> None:
     """Where an outage ended the mirror of one pool, the next run reads that pool, and removes."""
-    break_pool(account)
+    account.emulator.refused = {f"{B}/ListUsers": "InternalErrorException"}
     first = account.run("mirror")
     assert first.error
     account.emulator.refused = {}
@@ -460,3 +464,77 @@ def test_describing_pools_does_not_hold_users_back(capfd: pytest.CaptureFixture[
         assert (log.count("ListUsers"), log.count("DescribeUserPool")) == (60, 30)
         assert log.count(outcome="throttled") == 0
         assert log.seconds(operation="ListUsers") < 1.3 * 60 / 24
+
+
+# At size
+
+
+class Served(NamedTuple):
+    """What a tap has read of an emulator, both in processes of their own."""
+
+    records: int
+    requests: dict[str, dict[str, int]]
+    seconds: float
+    """From the first request to the last response."""
+    memory: int
+    """The highest resident size, in the system's unit."""
+    log: str
+
+
+def read(folder: Path, regions: int, pools: int, users: int, rate: int, **config: Any) -> Served:
+    """Read so many pools in each region, with AWS's quotas if that is the rate, 120 ms away."""
+    names = ("us-east-1", "eu-west-1")[:regions]
+    command = [sys.executable, "-m", "emulator", "--users", str(users), "--pools", str(pools)]
+    command += [text for name in names for text in ("--region", name)]
+    command += ["--latency-ms", "120", "--quota", str(rate)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as served:
+        try:
+            assert served.stdout
+            url = json.loads(served.stdout.readline())["url"]
+            path = folder / "config.json"
+            patterns = [f"{name}_*" for name in names]
+            own = {"user_pool_ids": patterns, "endpoint_url": url, "max_requests_per_second": rate}
+            path.write_text(json.dumps({**own, **KEYS, **config}), encoding="utf-8")
+            with (
+                (folder / "tap.log").open("w+", encoding="utf-8") as log,
+                subprocess.Popen(
+                    [sys.executable, "-m", "tap_cognito", "--config", str(path)],
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                ) as tap,
+            ):
+                assert tap.stdout
+                records = sum(line.startswith(b'{"type":"RECORD"') for line in tap.stdout)
+                _, tap.returncode, usage = os.wait4(tap.pid, 0)
+                log.seek(0)
+                logged = log.read()
+            assert tap.returncode == 0, logged
+            with urllib.request.urlopen(f"{url}/_stats") as answer:  # noqa: S310 - our own
+                stats = json.load(answer)
+            return Served(records, stats["requests"], stats["seconds"], usage.ru_maxrss, logged)
+        finally:
+            served.terminate()
+            served.wait(TIMEOUT)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "wait4"), reason="the system does not tell")
+@pytest.mark.parametrize("regions", [1, 2])
+def test_two_hundred_small_pools_take_as_long_as_the_quota_says(
+    regions: int, tmp_path: Path
+) -> None:
+    """A request for each pool, at most 1.15 times the time of the quota, in two regions too."""
+    served = read(tmp_path, regions, 200, 30, rate=30)
+    assert served.records == 200 * 30 * regions
+    assert served.requests["ListUsers"] == {"ok": 200 * regions}
+    assert served.seconds <= 1.15 * 200 / 30, served
+    assert re.search(r"200 pools, [\d,]+ users, [\d.]+ requests/s, about \d+ s left", served.log)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "wait4"), reason="the system does not tell")
+def test_a_thousand_pools_need_no_more_memory_than_ten(tmp_path: Path) -> None:
+    """The peak with 1,000 pools is within 10% of that with 10."""
+    few = read(tmp_path, 1, 10, 3_000, rate=500).memory
+    many = read(tmp_path, 1, 1_000, 30, rate=500).memory
+    assert many <= 1.1 * few, f"{many} after {few}"

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-import ast
+import itertools
 import json
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 import sysconfig
-from contextlib import ExitStack
+import time
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
 import yaml
 
-from emulator import Emulator, Pool
+from emulator import Credential, Emulator, Pool, Role
 from interruption import wait_until
+from quickstart import stopping
 from quickstart.pipeline import PLUGINS, PROJECT, Meltano
+from quickstart.pool import KEYS
 from support import TIMEOUT, Database, emulator_config, load, wire_row
 
 if TYPE_CHECKING:
@@ -229,50 +234,184 @@ def times(emulator: Emulator) -> tuple[float, float]:
     return min(one.received for one in requests), max(one.answered for one in requests)
 
 
-def test_the_assets_are_jobs_of_the_example() -> None:
-    """Dagster's example runs jobs that its Meltano project has, one for each pool."""
-    tree = ast.parse((EXAMPLES / "dagster" / "definitions.py").read_text(encoding="utf-8"))
-    (jobs,) = [
-        ast.literal_eval(each.value)
-        for each in tree.body
-        if isinstance(each, ast.Assign) and ast.unparse(each.targets[0]) == "JOBS"
+# Dagster
+
+
+DAGSTER = EXAMPLES / "dagster"
+ACCOUNTS = ("111111111111", "222222222222")
+REGIONS = ("us-east-1", "eu-west-1")
+PLACES = [f"{account}_{region}" for account in ACCOUNTS for region in REGIONS]
+HOME = "999999999999"
+QUOTA = 30
+POOLS, USERS = 20, 1_000
+"""In each account and region, and in each of these pools: about 20 s at the tap's own pace."""
+PATIENCE = 900
+"""Seconds that partitions may take on a busy machine."""
+
+
+def test_the_dagster_example_fits_this_project() -> None:
+    """It sets nothing that Meltano would drop, and never lets two runs of a partition overlap."""
+    definitions = (DAGSTER / "definitions.py").read_text(encoding="utf-8")
+    plugins = yaml_of(PROJECT / "meltano.yml")["plugins"]
+    known = {
+        f"TAP_COGNITO_{setting['name']}".upper() for setting in plugins["extractors"][0]["settings"]
+    }
+    known |= {
+        f"TARGET_POSTGRES_{setting['name']}".upper()
+        for setting in plugins["loaders"][0]["settings"]
+    }
+    names = set(re.findall(r'"(TAP_COGNITO_[A-Z_]+)"', definitions))
+    assert names - known == {"TAP_COGNITO__LOAD_SCHEMA"}
+    limits = yaml_of(DAGSTER / "dagster.yaml")["concurrency"]["runs"]["tag_concurrency_limits"]
+    assert limits == [
+        {"key": "dagster/partition", "value": {"applyLimitPerUniqueValue": True}, "limit": 1}
     ]
-    project = yaml_of(SEVERAL_POOLS / "meltano.yml")
-    assert set(jobs) == {job["name"] for job in project["jobs"] if len(job["tasks"]) == 1}
-    assert len(jobs) == 2
+
+
+class Dagster:
+    """Dagster with the example: its daemon, and its commands."""
+
+    def __init__(self, stack: ExitStack, meltano: Meltano, folder: Path) -> None:
+        self._home = folder / "home"
+        self._home.mkdir()
+        (self._home / "dagster.yaml").write_bytes((DAGSTER / "dagster.yaml").read_bytes())
+        # Meltano's plugins are there already, its folders of this test are not.
+        own = folder / "meltano"
+        own.mkdir()
+        for kind in ("extractors", "loaders"):
+            (own / kind).symlink_to(PLUGINS / kind)
+        self._path = installed(DAGSTER, folder)
+        self._environment = {
+            **meltano.environment,
+            "DAGSTER_HOME": str(self._home),
+            "MELTANO_SYS_DIR_ROOT": str(own),
+            "PATH": self._path,
+        }
+        del self._environment["MELTANO_DATABASE_URI"]
+        log = stack.enter_context((folder / "daemon.log").open("wb"))
+        daemon = [self._program("dagster-daemon"), "run", "-f", str(DAGSTER / "definitions.py")]
+        stopping.start(stack, daemon, env=self._environment, stdout=log, stderr=log)
+
+    def __call__(self, *arguments: str) -> None:
+        """Run a command on the example."""
+        command = [self._program("dagster"), "job", *arguments]
+        run = subprocess.run(
+            [*command, "-f", DAGSTER / "definitions.py"],
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert run.returncode == 0, run.stdout + run.stderr
+
+    def load(self, *places: str) -> float:
+        """Load partitions; return the seconds from the first's start to the last's end."""
+        before = len(self._runs())
+        self("backfill", "-j", "load", "--partitions", ",".join(places), "--noprompt")
+        deadline = time.monotonic() + PATIENCE
+        while not {status for status, *_ in self._runs()[before:]} <= {"SUCCESS", "FAILURE"}:
+            assert time.monotonic() < deadline, self._runs()
+            time.sleep(0.5)
+        runs = self._runs()[before:]
+        assert [status for status, *_ in runs] == ["SUCCESS"] * len(places)
+        return max(end for *_, end in runs) - min(start for _, start, _ in runs)
+
+    def _runs(self) -> list[tuple[str, float, float]]:
+        """Status, start and end of all runs, in order."""
+        path = self._home / "history" / "runs.db"
+        if not path.exists():
+            return []
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+            query = "select status, start_time, end_time from runs order by id"
+            return database.execute(query).fetchall()
+
+    def _program(self, name: str) -> str:
+        return shutil.which(name, path=self._path) or name
+
+
+@pytest.fixture
+def accounts() -> Iterator[Emulator]:
+    """Two accounts with two regions each and twenty pools in each of these, with AWS's quota."""
+    pools = [
+        Pool(USERS, 100 * place + number, f"{region}_{account[:3]}P{number}", account=account)
+        for place, (account, region) in enumerate(itertools.product(ACCOUNTS, REGIONS))
+        for number in range(POOLS)
+    ]
+    roles = {f"arn:aws:iam::{account}:role/cognito-reader": Role() for account in ACCOUNTS}
+    keys = {KEYS["aws_access_key_id"]: Credential(KEYS["aws_secret_access_key"], account=HOME)}
+    with Emulator(pools=pools, credentials=keys, roles=roles, quota=QUOTA) as emulator:
+        yield emulator
 
 
 @pytest.mark.slow
-def test_dagster_loads_one_pool_at_a_time(
-    pools: dict[str, Emulator], several: Meltano, database: Database, tmp_path: Path
+def test_dagster_loads_accounts_and_regions_side_by_side(
+    accounts: Emulator,
+    machine: Callable[..., Meltano],
+    database: Database,
+    tmp_path: Path,
+    record_testsuite_property: Callable[[str, object], None],
 ) -> None:
-    """Dagster loads the example's asset graph, and its job loads every pool, never two at once."""
-    for emulator in pools.values():
-        emulator.latency = 4  # long enough for runs that start together to overlap
-    example = EXAMPLES / "dagster"
-    path = installed(example, tmp_path)
-    home = tmp_path / "home"
-    home.mkdir()
-    (home / "dagster.yaml").write_bytes((example / "dagster.yaml").read_bytes())
-    environment = {
-        **several.environment,
-        "DAGSTER_HOME": str(home),
-        "PATH": path,
-    }
-    job = ("job", "execute", "-f", str(example / "definitions.py"), "-j", "every_pool")
-    run = subprocess.run(
-        [shutil.which("dagster", path=path) or "dagster", *job],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr
-    for schema, emulator in pools.items():
-        found = database.rows(f"select * from {schema}.users")  # noqa: S608
-        assert by_name(found) == expected(emulator)
-    (_, end), (start, _) = sorted(times(emulator) for emulator in pools.values())
-    assert end < start
+    """Four partitions take little longer than one; one that is killed completes all the same."""
+    meltano = machine(accounts, AWS_ENDPOINT_URL_STS=accounts.url)
+    for name in ("USER_POOL_ID", "MAX_REQUESTS_PER_SECOND"):
+        del meltano.environment[f"TAP_COGNITO_{name}"]
+
+    def seconds(place: str) -> float:
+        account, _, region = place.partition("_")
+        return accounts.log.seconds(operation="ListUsers", account=account, region=region)
+
+    with ExitStack() as stack:
+        dagster = Dagster(stack, meltano, tmp_path)
+        first = PLACES[0]
+        one_run, one_listing = dagster.load(first), seconds(first)
+        accounts.log.requests.clear()
+        four_runs = dagster.load(*PLACES)
+        listings = [seconds(place) for place in PLACES]
+        four_listings = accounts.log.seconds(operation="ListUsers")
+        figures = {
+            "one partition": f"{one_run:.1f} s, of which listing {one_listing:.1f} s",
+            "four partitions": f"{four_runs:.1f} s, of which listing {four_listings:.1f} s",
+            "their listings": " ".join(f"{listing:.1f}" for listing in listings),
+            "requests": accounts.log.by_operation(),
+        }
+        for name, value in figures.items():
+            record_testsuite_property(name, value)
+        assert accounts.log.count(outcome="throttled") == 0, figures
+        assert four_listings < 0.6 * sum(listings), figures
+        dagster("execute", "-j", "unite")
+        check_every_user(accounts, database)
+
+        with database.connect() as connection:
+            connection.execute("truncate cognito_222222222222_eu_west_1.users")
+        accounts.log.requests.clear()
+        accounts.before_request(100, lambda: kill_meltano(PLACES[-1]), {"ListUsers"})
+        dagster.load(PLACES[-1])
+        assert accounts.log.count("AssumeRole") > 1
+        check_every_user(accounts, database)
+
+
+def kill_meltano(place: str) -> None:
+    """Kill the run of a partition."""
+    (run,) = [
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if {"--state-id-suffix", place} <= set(process.info["cmdline"] or ())
+    ]
+    run.kill()
+
+
+def check_every_user(emulator: Emulator, database: Database) -> None:
+    """Compare the view with all pools."""
+    found = database.rows("select place, user_pool_id, username, email from cognito.every_user")
+    wanted = [
+        (f"{pool.account}_{pool.region}", pool.id, *wire_row(user)[:2])
+        for pool in emulator.pools
+        for user in pool.users()
+    ]
+    assert sorted(found) == sorted(wanted)
+
+
+# Airflow
 
 
 @pytest.mark.slow

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, NamedTuple
 
+from tap_cognito.cognito import parallel
 from tap_cognito.cognito.listing import Listing, UserPool
-from tap_cognito.errors import TapCognitoError
+from tap_cognito.cognito.source import OneListing
+from tap_cognito.errors import TapCognitoError, bug
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from tap_cognito.cognito.client import CognitoClient
+    from tap_cognito.cognito.source import Source
 
 
 class Region(NamedTuple):
@@ -34,7 +36,7 @@ def resolve(patterns: Iterable[str], client_of: Callable[[str], CognitoClient]) 
     """Find the pools that ids and patterns mean.
 
     Args:
-        patterns: Pool ids, and patterns such as `eu-west-1_*`. The part before `_` is a region.
+        patterns: Pool ids, and patterns such as `eu-west-1_*`: all that begin with the region.
         client_of: Makes the client of a region.
 
     Returns:
@@ -43,31 +45,45 @@ def resolve(patterns: Iterable[str], client_of: Callable[[str], CognitoClient]) 
     Raises:
         TapCognitoError: If the pools can't be listed, or a pattern matches none.
     """
-    by_region: dict[str, list[str]] = {}
+    by_region: dict[str, set[str]] = {}
     for pattern in patterns:
-        by_region.setdefault(region_of(pattern), []).append(pattern)
-    return [_resolve_region(wanted, client_of(region)) for region, wanted in by_region.items()]
+        by_region.setdefault(region_of(pattern), set()).add(pattern)
+    clients = {region: client_of(region) for region in by_region}
+    known = _search(
+        {
+            region: client
+            for region, client in clients.items()
+            if _any_of(region) in by_region[region]
+        }
+    )
+    for region, pool_ids in known.items():
+        matches = {pool_id for pool_id in pool_ids if region_of(pool_id) == region}
+        if not matches:
+            raise TapCognitoError(
+                f"`user_pool_ids`: {_any_of(region)} matches no user pool in "
+                f"{clients[region].region} of this account"
+            )
+        by_region[region] = by_region[region] - {_any_of(region)} | matches
+    return [Region(clients[region], sorted(pool_ids)) for region, pool_ids in by_region.items()]
 
 
-def _resolve_region(patterns: Iterable[str], client: CognitoClient) -> Region:
-    found = {pattern for pattern in patterns if not pattern.endswith("*")}
-    if prefixes := {pattern.removesuffix("*") for pattern in patterns} - found:
-        known = _list(client)
-        for prefix in prefixes:
-            matches = {pool_id for pool_id in known if pool_id.startswith(prefix)}
-            if not matches:
-                raise TapCognitoError(
-                    f"`user_pool_ids`: {prefix}* matches no user pool in {client.region} of this "
-                    "account"
-                )
-            found |= matches
-    return Region(client, sorted(found))
+def _any_of(region: str) -> str:
+    """Give the pattern of all pools of a region."""
+    return f"{region}_*"
 
 
-def _list(client: CognitoClient) -> list[str]:
-    listing = Listing(client, "ListUserPools", "UserPools", key="Id")
-    pages = listing.read(threading.Event())
-    try:
-        return [pool["Id"] for page in pages if page for pool in page.items]
-    except TapCognitoError as error:
-        raise type(error)(f"`user_pool_ids`: {client.region} can't be searched: {error}") from None
+def _search(clients: Mapping[str, CognitoClient]) -> dict[str, list[str]]:
+    """List the pools of regions, side by side."""
+    found: dict[str, list[str]] = {region: [] for region in clients}
+    sources: dict[Source, str] = {}
+    for region, client in clients.items():
+        listing = Listing(client, "ListUserPools", "UserPools", key="Id")
+        sources[OneListing("", listing)] = region
+    for batch in parallel.read([[source] for source in sources], lambda _, pools: pools):
+        region = sources[batch.source]
+        if batch.error:
+            error = batch.error if isinstance(batch.error, TapCognitoError) else bug(batch.error)
+            where = clients[region].region
+            raise type(error)(f"`user_pool_ids`: {where} can't be searched: {error}")
+        found[region] += [pool["Id"] for pool in batch.records]
+    return found
