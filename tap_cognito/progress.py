@@ -92,7 +92,7 @@ class Progress:
         )
 
     def _format_pools_read(self) -> str:
-        read = f" of {self._pools_done - self._pools_failed:,} of {self._pools:,} pools"
+        read = f" of {self._pools_done - self._pools_failed:,} pools"
         return f"{read} ({self._pools_failed:,} failed)" if self._pools_failed else read
 
     def _requests_so_far(self) -> tuple[int, int]:

@@ -380,18 +380,22 @@ def test_each_pool_has_a_bookmark_of_its_own(account: Account) -> None:
 
 
 @pytest.mark.usefixtures("impatient")
-def test_a_repeated_run_reads_only_the_pools_that_are_left(account: Account) -> None:
+def test_a_repeated_run_reads_only_the_pools_that_are_left(
+    account: Account, caplog: pytest.LogCaptureFixture
+) -> None:
     """Where an outage ended the mirror of one pool, the next run reads that pool, and removes."""
     account.emulator.refused = {f"{B}/ListUsers": "InternalErrorException"}
     first = account.run("mirror")
     assert first.error
     account.emulator.refused = {}
     account.emulator.log.requests.clear()
+    caplog.set_level(logging.INFO)
     second = account.run("mirror", first.state)
     assert (second.error, second.activated) == (None, 1)
     read = {request.pool_id for request in account.emulator.log.matching(operation="ListUsers")}
     assert read == {B}
     assert first.keys | second.keys == account.users
+    assert "Read 700 users of 1 pools with " in caplog.text
 
 
 # The log
@@ -410,7 +414,7 @@ def test_each_failed_pool_has_a_line_and_the_run_one(
     assert sorted(line.split(":")[0] for line in errors) == [f"`users` of {C}", f"`users` of {A}"]
     assert all("attach this IAM policy" in line for line in errors)
     (end,) = [text for text in caplog.messages if text.startswith("Read ")]
-    assert end.startswith("Read 700 users of 1 of 3 pools (2 failed) with ")
+    assert end.startswith("Read 700 users of 1 pools (2 failed) with ")
     assert str(run.error) == (
         "`users`: 2 of 3 pools couldn't be read, the others were: a line of its own tells of each"
     )
