@@ -1,7 +1,7 @@
-"""The one entry for people who work on tap-cognito.
+"""The commands for working on tap-cognito.
 
-It needs Python 3.10 to 3.14, pip and the package index, nothing else: everything is installed
-into this folder (`.tools/`, `.venv/`) with exactly the versions of `requirements/dev.txt`.
+They need Python 3.10 to 3.14, pip and the package index, nothing else: everything is installed into
+this folder (`.tools/`, `.venv/`), in exactly the versions of `requirements/dev.txt`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ LOCK = ROOT / "requirements" / "dev.txt"
 TOOLS = ROOT / ".tools"
 VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-MUTMUT = "mutmut==3.8.1"  # with its dependencies, when it is wanted
 
 MODULES = {
     "quickstart": "quickstart",
@@ -43,8 +42,8 @@ CHECKS = [
 
 
 def main() -> None:
-    """Run a command in an environment that is made ready first."""
-    # A stop ends the step under way too: subprocess.run kills it on its way out.
+    """Prepare the environment and run a command in it."""
+    # A signal ends the current step too: subprocess.run kills it on the way out.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     parser = argparse.ArgumentParser(prog="dev.py", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
@@ -52,16 +51,18 @@ def main() -> None:
     commands.add_parser("test", help="run the tests; further arguments go to pytest")
     commands.add_parser("coverage", help="run the tests, and fail if they miss much of the package")
     commands.add_parser("mutate", add_help=False, help="run mutmut: which mutations do tests miss?")
-    commands.add_parser("check", help="run the linter, the formatter and the type checker")
+    commands.add_parser("check", help="run the linters, the formatter and the type checker")
     commands.add_parser("docs", help="generate the parts of the documents that repeat the code")
     commands.add_parser("benchmark", add_help=False, help="compare the tap's speed with others'")
-    commands.add_parser("verify", add_help=False, help="compare the tap with a plain loop")
-    commands.add_parser("lock", help="renew requirements/dev.txt from pyproject.toml")
+    commands.add_parser(
+        "verify", add_help=False, help="compare the tap with a plain loop over a pool"
+    )
+    commands.add_parser("lock", help="renew requirements/ from pyproject.toml")
     options, rest = parser.parse_known_args()
     if rest and options.command not in {"test", "coverage", "mutate", "benchmark", "verify"}:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     if not (3, 10) <= sys.version_info < (3, 15):
-        fail(f"this is Python {sys.version.split()[0]}, run it with one from 3.10 to 3.14")
+        fail(f"this is Python {sys.version.split()[0]}; use a version from 3.10 to 3.14")
     os.chdir(ROOT)
     # Otherwise each of hundreds of processes compiles everything that it imports.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -70,7 +71,7 @@ def main() -> None:
         os.environ.setdefault("UV_CACHE_DIR", str(TOOLS / "cache"))
         os.environ.setdefault("PIP_NO_CACHE_DIR", "1")
     if has_system_certificates():
-        os.environ.setdefault("UV_SYSTEM_CERTS", "true")  # a TLS proxy's is among these
+        os.environ.setdefault("UV_SYSTEM_CERTS", "true")  # they include a TLS proxy's
     if options.command == "lock":
         lock()
         return
@@ -85,17 +86,18 @@ def main() -> None:
     if options.command == "mutate":
         os.environ["PYTHONPATH"] = str(TOOLS / "mutmut")
         place = ("--python", str(PYTHON), "--target", os.environ["PYTHONPATH"])
-        run_uv("pip", "install", "--quiet", *place, "--constraint", str(LOCK), MUTMUT)
+        locked = ("--require-hashes", "--requirement", str(LOCK.with_name("mutation.txt")))
+        run_uv("pip", "install", "--quiet", *place, *locked)
     become([str(PYTHON), "-m", MODULES[options.command], *rest])
 
 
 def install() -> None:
-    """Make `.venv` what the lock says, unless it is."""
+    """Install the lock into `.venv`, unless it is there."""
     stamp = VENV / "stamp"
     wanted = fingerprint(LOCK, ROOT / "pyproject.toml")
     if stamp.is_file() and stamp.read_text() == wanted:
         return
-    say("Installing the locked packages into .venv, for about a minute")
+    say("Installing the locked packages into .venv, about a minute")
     run_uv("venv", "--quiet", "--clear", "--no-project", "--python", base_python(), str(VENV))
     install = ("pip", "install", "--python", str(PYTHON))
     run_uv(*install, "--quiet", "--require-hashes", "--requirement", str(LOCK))
@@ -106,8 +108,8 @@ def install() -> None:
 def lock() -> None:
     """Pin versions that pyproject.toml allows, for every Python and system.
 
-    dev.txt has the newest of everything, build.txt and meltano.txt have parts of it, and lowest.txt
-    has the oldest that the package allows.
+    dev.txt has the newest of everything, build.txt and meltano.txt have parts of it, mutation.txt
+    adds to it, and lowest.txt has the oldest that the package allows.
     """
     say(f"Renewing {LOCK.parent.relative_to(ROOT)}/")
     compile_ = (
@@ -119,13 +121,14 @@ def lock() -> None:
         (LOCK.name, "--group", "dev", "--extra", "vault", "pyproject.toml"),
         ("build.txt", *part, "build"),
         ("meltano.txt", *part, "meltano"),
+        ("mutation.txt", *part, "mutation"),
         ("lowest.txt", "--resolution", "lowest-direct", "pyproject.toml"),
     ):
         run_uv(*compile_, *arguments, "--output-file", str(LOCK.with_name(name)))
 
 
 def run_uv(*arguments: str) -> None:
-    """Run uv, which comes from the lock like everything else."""
+    """Run uv in the locked version."""
     found = re.search(r"^uv==.*?[^\\]$", LOCK.read_text(), re.MULTILINE | re.DOTALL)
     if not found:
         fail(f"{LOCK.relative_to(ROOT)} does not pin uv")
@@ -146,7 +149,7 @@ def run_uv(*arguments: str) -> None:
 
 
 def run(command: list[str]) -> None:
-    """Run a step of the installation; its own last words stand above ours."""
+    """Run a step of the installation; it prints its own errors first."""
     environment = os.environ | {
         "PIP_ROOT_USER_ACTION": "ignore",
         "PYTHONPATH": str(TOOLS),
@@ -161,14 +164,14 @@ def run(command: list[str]) -> None:
 
 
 def become(command: list[str]) -> NoReturn:
-    """Go on as another program."""
-    if os.name == "nt":  # there exec would return to the shell at once
+    """Replace this process by another program."""
+    if os.name == "nt":  # where exec would return to the shell at once
         sys.exit(subprocess.call(command))
     os.execv(command[0], command)  # noqa: S606 - our own interpreter
 
 
 def base_python() -> str:
-    """The Python that .venv is made of, also when dev.py is run by the one in .venv."""
+    """The Python that .venv is based on, also when .venv's own runs dev.py."""
     inside = Path(sys.prefix).resolve() == VENV
     base: str = sys._base_executable if inside else sys.executable  # type: ignore[attr-defined] # noqa: SLF001
     return base
@@ -183,18 +186,18 @@ def has_system_certificates() -> bool:
 
 
 def fingerprint(*files: Path) -> str:
-    """What an environment depends on: these files, this Python and this place."""
+    """Hash what an environment depends on: these files, this Python and this folder."""
     parts = [sys.version, sys.base_prefix, str(ROOT), *(file.read_text() for file in files)]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
 def say(message: str) -> None:
-    """Show what is under way."""
+    """Show the current step."""
     sys.stderr.write(f"dev.py: {message} ...\n")
 
 
 def fail(message: str) -> NoReturn:
-    """End with one line that says what is wrong."""
+    """Exit with one line that says what is wrong."""
     sys.exit(f"dev.py: {message}")
 
 

@@ -1,3 +1,3 @@
-"""How long tap-cognito and others take to read the same emulated pool, side by side."""
+"""Compares how long tap-cognito and other programs take to read the same emulated pool."""
 
 from __future__ import annotations

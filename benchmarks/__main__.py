@@ -40,12 +40,12 @@ def main() -> int:
     """Compare, print a table, write results and plot; return the exit status."""
     options = _options()
     forget_settings()
-    stopping.on_signals()
+    stopping.raise_on_signals()
     try:
         with ExitStack() as stack:
             runs = list(_compare(options, _chosen(options, stack)))
-    except stopping.Stopped as stopped:
-        return 128 + stopped.number
+    except stopping.Interrupted as interrupted:
+        return 128 + interrupted.number
     except IncompleteError as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -36,7 +36,7 @@ _DEFAULT_RATE = SCHEMA["properties"]["max_requests_per_second"]["default"]
 
 @dataclass(frozen=True)
 class Task:
-    """One pool to read once, with a folder for the files that this takes."""
+    """A pool to read once, and a folder for the files."""
 
     url: str
     pool_id: str
@@ -44,7 +44,7 @@ class Task:
 
     @property
     def output(self) -> Path:
-        """What the last command writes."""
+        """The file that the last command writes to."""
         return self.folder / "output"
 
     def config(self, name: str, settings: dict[str, object]) -> str:

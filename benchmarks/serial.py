@@ -1,4 +1,4 @@
-"""The plain way: boto3's paginator of `list_users`, page after page, only counting."""
+"""A loop over boto3's paginator of `list_users` that only counts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import boto3
 
 
 def main() -> None:
-    """Count the users of the pool that the arguments name: URL and pool id."""
+    """Count the users of a pool. The arguments are its URL and its id."""
     url, pool_id = sys.argv[1:]
     client = boto3.client("cognito-idp", endpoint_url=url)
     pages = client.get_paginator("list_users").paginate(UserPoolId=pool_id)

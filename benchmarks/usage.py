@@ -1,7 +1,7 @@
 """Run a command and write what it used to a file.
 
-Its own process, because the memory of the process that starts a program counts as the program's:
-this one is small.
+It is a process of its own because a program is charged with the memory of the process that starts
+it: this one is small.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`python -m quickstart`, ended by a signal at any moment without leaving anything behind."""
+"""`python -m quickstart`: a signal may end it at any moment, and it leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from quickstart import stopping
 
 
 def main() -> int:
-    """Run the demonstration; return the exit status."""
-    stopping.on_signals()
+    """Run the demonstration and return the exit status."""
+    stopping.raise_on_signals()
     try:
-        # It imports for a second, in which a signal may come.
+        # Imported late: a signal may arrive during the second that this takes.
         from quickstart.demo import run  # noqa: PLC0415
 
         return run()
-    except stopping.Stopped as stopped:
-        sys.stderr.write("\nStopped. Everything is cleaned up.\n")
-        return 128 + stopped.number
+    except stopping.Interrupted as interrupted:
+        sys.stderr.write("\nInterrupted. Everything is cleaned up.\n")
+        return 128 + interrupted.number
 
 
 if __name__ == "__main__":

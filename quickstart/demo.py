@@ -1,4 +1,4 @@
-"""The story that the quickstart tells."""
+"""The demonstration, step by step."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _MIN_WIDTH = 150
 """Columns of text for a table: where the terminal has fewer, it wraps the lines."""
 
 _NEXT = """
-The same with a real pool and a real database: put this into the file `.env` or the environment,
+To load a real pool into your database, put this into `.env` or the environment,
 
     TAP_COGNITO_USER_POOL_ID=us-east-1_AbCdEf123
-    TAP_COGNITO_AWS_ACCESS_KEY_ID=...          # or nothing, for the credentials that the
-    TAP_COGNITO_AWS_SECRET_ACCESS_KEY=...      # AWS CLI and SDKs find by themselves
+    TAP_COGNITO_AWS_ACCESS_KEY_ID=...          # leave both out to use the credentials
+    TAP_COGNITO_AWS_SECRET_ACCESS_KEY=...      # that the AWS CLI uses
     TARGET_POSTGRES_HOST=...
     TARGET_POSTGRES_PORT=5432
     TARGET_POSTGRES_USER=...
@@ -45,7 +45,7 @@ then, with Meltano (`pip install meltano`):
 
 
 def run() -> int:
-    """Load an emulated pool into an embedded Postgres; return 0 only if all of it arrived."""
+    """Load an emulated pool into an embedded Postgres; return 0 if every user arrived."""
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace", line_buffering=True)  # type: ignore[union-attr]
     forget_settings()
@@ -76,10 +76,10 @@ def _check(connection: psycopg.Connection, source: pool.Pool) -> int:
     if missing or different or len(found) != USERS:
         sys.stderr.write(
             f"\n{USERS} users were created and {len(found)} rows loaded: {len(missing)} users "
-            f"are missing, {different} rows differ from the pool's API\n"
+            f"are missing and {different} rows differ from the API's\n"
         )
         return 1
-    print(f"\nAll {USERS} users arrived, each row equal to the pool's API.\n{_NEXT}")
+    print(f"\nAll {USERS} users arrived, and each row equals the API's.\n{_NEXT}")
     return 0
 
 

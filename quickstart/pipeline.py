@@ -1,4 +1,4 @@
-"""`meltano run tap-cognito target-postgres`, the project's own, apart from its user's things."""
+"""Runs the project's Meltano pipeline, isolated from its user's own settings and state."""
 
 from __future__ import annotations
 
@@ -19,24 +19,23 @@ if TYPE_CHECKING:
 PROJECT = Path(__file__).resolve().parent.parent
 
 PLUGINS = Path(sys.prefix) / "meltano"
-"""Where the plugins are installed, to be there at the next run: beside what they were locked with,
-so that both are renewed together."""
+"""Where the plugins stay installed: in `.venv`, which is replaced when the lock changes."""
 
 _FOREIGN = ("AWS_", "MELTANO_", "PG", "TAP_COGNITO_", "TARGET_POSTGRES_")
 
 
 def forget_settings() -> None:
-    """Drop what a user has set for pipelines of theirs: everything here is emulated and local."""
+    """Remove the settings of a user's own pipelines: everything here is emulated and local."""
     for name in [name for name in os.environ if name.startswith(_FOREIGN)]:
         del os.environ[name]
     os.environ.update(NO_PROXY="127.0.0.1", no_proxy="127.0.0.1")
 
 
 class Meltano:
-    """Meltano with its state in a folder that goes, and not its user's `.env`.
+    """Meltano with its state in a temporary folder, without its user's `.env`.
 
     Args:
-        stack: What decides how long a command may live.
+        stack: Ends its commands when it closes.
         tap: Settings of tap-cognito.
         postgres: The server to load into.
         database: The database to load into.
@@ -77,7 +76,7 @@ class Meltano:
         }
 
     def __call__(self, *arguments: str) -> int:
-        """Run a command of Meltano, with its output shown; return its exit status."""
+        """Run a Meltano command, show its output and return its exit status."""
         meltano = Path(sysconfig.get_path("scripts")) / "meltano"
         return stopping.start(
             self._stack,

@@ -1,4 +1,4 @@
-"""An emulated user pool, moto's, with believable users."""
+"""A user pool emulated by moto, with believable users."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cognito_idp.type_defs import SchemaAttributeTypeTypeDef
 
 KEYS = {"aws_access_key_id": "quickstart", "aws_secret_access_key": "quickstart"}
-"""moto takes any."""
+"""moto accepts any."""
 
 REGION = "eu-central-1"
 
@@ -32,7 +32,7 @@ _PLANS = ("free", "team", "business", None)
 
 @dataclass(frozen=True)
 class Pool:
-    """One pool, and where it is served."""
+    """A pool, and where it is served."""
 
     id: str
     endpoint_url: str
@@ -40,7 +40,7 @@ class Pool:
 
     @property
     def config(self) -> dict[str, str]:
-        """The settings of tap-cognito that read it."""
+        """The settings with which tap-cognito reads it."""
         return {"user_pool_id": self.id, "endpoint_url": self.endpoint_url, **KEYS}
 
     def users(self) -> list[dict[str, Any]]:
@@ -51,8 +51,8 @@ class Pool:
 
 @contextmanager
 def serve() -> Iterator[str]:
-    """Run moto's server between entry and exit, and give its URL."""
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # or it prints each request
+    """Run moto's server between entry and exit, and yield its URL."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # it logs every request
     server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
     server.start()
     try:
@@ -63,7 +63,7 @@ def serve() -> Iterator[str]:
 
 
 def create(endpoint_url: str) -> Pool:
-    """Make an empty pool."""
+    """Create an empty pool."""
     client = boto3.client(
         "cognito-idp",
         REGION,
@@ -79,12 +79,12 @@ def create(endpoint_url: str) -> Pool:
 
 
 def populate(pool: Pool, size: int) -> None:
-    """Add users: every status that moto knows, disabled ones, some without e-mail."""
+    """Add users in every status that moto knows, some disabled, some without an address."""
     app = pool.client.create_user_pool_client(UserPoolId=pool.id, ClientName="app")
     for number, name in zip(range(size), itertools.cycle(_PEOPLE)):
         user = {"UserPoolId": pool.id, "Username": f"{name.split()[0].lower()}.{number}"}
         attributes = {"name": name}
-        if number % 13 != 5:  # noqa: PLR2004 - some have none
+        if number % 13 != 5:  # noqa: PLR2004 - some have no address
             attributes |= {"email": f"user{number}@example.com", "email_verified": "true"}
         if plan := _PLANS[number % len(_PLANS)]:
             attributes["custom:plan"] = plan
@@ -109,8 +109,8 @@ def populate(pool: Pool, size: int) -> None:
 
 
 def row(user: dict[str, Any], *, attributes_as_list: bool = False) -> tuple[Any, ...]:
-    """Say what the table must hold for a user of the API, in the order of its columns."""
-    pairs = [(each["Name"], each.get("Value")) for each in user["Attributes"]]
+    """Make the row that a user of the API should become, in the order of the columns."""
+    pairs = [(pair["Name"], pair.get("Value")) for pair in user["Attributes"]]
     return (
         user["Username"],
         dict(pairs).get("email"),

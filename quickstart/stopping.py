@@ -1,4 +1,4 @@
-"""Signals that ask to stop, and programs and folders that must not outlive us."""
+"""Programs and folders that don't outlive this process, whenever a signal ends it."""
 
 from __future__ import annotations
 
@@ -19,33 +19,33 @@ _SIGNALS = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 )
 _PATIENCE = 5
-"""Seconds that a program has for its own cleaning up."""
+"""Seconds that a program has to clean up."""
 
 
-class Stopped(BaseException):
-    """Somebody wants us to stop. No `Exception`, as nothing else than the end may handle it."""
+class Interrupted(BaseException):
+    """A signal asks to stop. Not an `Exception`: only the outermost function may handle it."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
         self.number = number
 
 
-def on_signals() -> None:
-    """Raise `Stopped` in the main thread when a signal asks to stop."""
+def raise_on_signals() -> None:
+    """Raise `Interrupted` in the main thread when a signal asks to stop."""
 
     def stop(number: int, _: object) -> None:
-        raise Stopped(number)
+        raise Interrupted(number)
 
     for number in _SIGNALS:
         signal.signal(number, stop)
 
 
 @contextmanager
-def held() -> Iterator[None]:
-    """Let a signal that comes in between take effect only at the end."""
-    came: list[int] = []
+def defer_signals() -> Iterator[None]:
+    """Let a signal that arrives in between take effect at the end."""
+    pending: list[int] = []
     handlers = [
-        (number, signal.signal(number, lambda number, _: came.append(number)))
+        (number, signal.signal(number, lambda number, _: pending.append(number)))
         for number in _SIGNALS
     ]
     try:
@@ -53,15 +53,15 @@ def held() -> Iterator[None]:
     finally:
         for number, handler in handlers:
             signal.signal(number, handler)
-        if came:
-            signal.raise_signal(came[0])
+        if pending:
+            signal.raise_signal(pending[0])
 
 
 def folder(stack: ExitStack) -> Path:
-    """Make a folder of the system's temporary ones that is removed when the stack closes."""
-    with held():
+    """Make a temporary folder that is removed when the stack closes."""
+    with defer_signals():
         made = Path(tempfile.mkdtemp(prefix="tap-cognito-"))
-        stack.callback(held()(shutil.rmtree), made, ignore_errors=True)
+        stack.callback(defer_signals()(shutil.rmtree), made, ignore_errors=True)
     return made.resolve()
 
 
@@ -72,24 +72,24 @@ def start(
     stop_by: int = signal.SIGTERM,
     **options: Any,
 ) -> subprocess.Popen[bytes]:
-    """Start a program that has ended, with all that it started, when the stack closes.
+    """Start a program that is ended, with all that it started, when the stack closes.
 
     Args:
-        stack: What decides how long it may live.
+        stack: Ends it when it closes.
         command: The program and its arguments.
         stop_by: The signal that asks it to end.
         options: Options of `subprocess.Popen`.
 
     Returns:
-        The program, in a process group of its own: Ctrl-C reaches us alone.
+        The program, in its own process group: Ctrl-C doesn't reach it.
     """
-    with held():
+    with defer_signals():
         process = subprocess.Popen(command, start_new_session=True, **options)
         stack.callback(_end, process, stop_by)
     return process
 
 
-@held()
+@defer_signals()
 def _end(process: subprocess.Popen[bytes], stop_by: int) -> None:
     if process.poll() is not None:
         return
@@ -100,5 +100,5 @@ def _end(process: subprocess.Popen[bytes], stop_by: int) -> None:
         process.kill()
         process.wait()
     if os.name != "nt":
-        with suppress(ProcessLookupError):  # if it left nobody behind
+        with suppress(ProcessLookupError):  # if it left nothing behind
             os.killpg(process.pid, signal.SIGKILL)

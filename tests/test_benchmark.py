@@ -21,7 +21,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def test_all_contenders_read_the_same_pool(tmp_path: Path) -> None:
-    """Each contender is in table, results and plot, with all of its requests."""
+    """Each program is in table, results and plot, with all of its requests."""
     aws = ["aws"] if contenders.runs("aws") else []
     command = [
         *(sys.executable, "-m", "benchmarks", "--users", "130", "--latencies", "5"),

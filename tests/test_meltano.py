@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @pytest.mark.usefixtures("_plugins")
 def test_the_job_loads_the_selected_columns(moto_pool: Pool, database: Database) -> None:
-    """The job loads the selected columns, and nothing is said to Meltano Hub or any other host."""
+    """The job loads the selected columns, without a request to Meltano Hub or any other host."""
     selection = '["users.username", "users.status"]'
     with ExitStack() as stack:
         tap = {**moto_pool.config, "_select": selection}

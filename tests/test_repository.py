@@ -225,7 +225,9 @@ def pins(name: str) -> dict[str, tuple[str, ...]]:
     }
 
 
-@pytest.mark.parametrize("name", ["build.txt", "dev.txt", "lowest.txt"])
+@pytest.mark.parametrize(
+    "name", ["build.txt", "dev.txt", "lowest.txt", "meltano.txt", "mutation.txt"]
+)
 def test_everything_locked_has_hashes(name: str) -> None:
     """Each line of a lock pins a version and its hashes."""
     locked = pins(name)
@@ -233,10 +235,11 @@ def test_everything_locked_has_hashes(name: str) -> None:
     assert all("==" in pin and hashes for pin, hashes in locked.items())
 
 
-def test_the_package_is_built_by_what_it_is_tested_with() -> None:
-    """The build lock is a small part of the development lock, and has the build requirements."""
+def test_what_is_built_and_deployed_is_what_is_tested() -> None:
+    """The locks for building and for images are parts of the one for development."""
     build, dev = pins("build.txt"), pins("dev.txt")
     assert build.items() <= dev.items()
+    assert pins("meltano.txt").items() <= dev.items()
     assert len(build) < 20
     assert {"hatchling", "hatch-vcs", "uv"} <= {pin.partition("==")[0] for pin in build}
 
