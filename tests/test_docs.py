@@ -82,6 +82,7 @@ def inhabited_pool() -> Pool:
     pool.create(federated(identity), at=time.time())
     pool.create(at=time.time())
     pool.description["MfaConfiguration"] = "OFF"
+    pool.domains[pool.description["Domain"]]["ManagedLoginVersion"] = 1
     return pool
 
 
