@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pytest
 
 Item = dict[str, Any]
+ANY_POOL = {"user_pool_id": "us-east-1_Any"}
 
 RENAMED = {
     "AccountTakeoverRiskConfiguration": "account_takeover",
@@ -122,7 +123,7 @@ assert {"users", *ANSWERS} == set(NAMES)
 
 def expected(stream: str, api: Api) -> list[Item]:
     """The records of a stream, by what boto3 answers now."""
-    columns = TapCognito(config={"user_pool_id": "us-east-1_Any"}).streams[stream].schema
+    columns = TapCognito(config=ANY_POOL).streams[stream].schema
     records = []
     for item in ANSWERS[stream](api):
         by_column = {RENAMED.get(name, xform_name(name)): value for name, value in item.items()}
@@ -148,9 +149,11 @@ def in_order(records: list[Item]) -> list[Item]:
     return sorted(records, key=lambda record: json.dumps(record, sort_keys=True))
 
 
-def catalog(*streams: str, columns: Collection[str] = ()) -> dict[str, Any]:
+def catalog(
+    *streams: str, columns: Collection[str] = (), config: Mapping[str, Any] = ANY_POOL
+) -> dict[str, Any]:
     """A catalog that selects streams, and of them all columns or only these."""
-    made = TapCognito(config={"user_pool_id": "us-east-1_Any"}).catalog_dict
+    made = TapCognito(config=dict(config)).catalog_dict
     for stream in made["streams"]:
         for entry in stream["metadata"]:
             *_, column = entry["breadcrumb"] or [None]
