@@ -39,9 +39,10 @@ RUN = {
     ("docs/recipes.md", "tap-cognito"): "test_recipes.py",
     ("docs/replication.md", "set -o pipefail"): "test_replication.py",
     ("docs/scheduling.md", "cd examples/airflow"): "test_scheduling.py",
-    ("docs/scheduling.md", "cd examples/dagster"): "test_scheduling.py",
+    ("docs/scheduling.md", "meltano install"): "test_scheduling.py",
     ("docs/scheduling.md", "meltano run staff"): "test_scheduling.py",
     ("docs/scheduling.md", "meltano schedule run"): "test_scheduling.py",
+    ("docs/security-review.md", "sql"): "test_security_review.py",
     ("docs/streams.md", "sql"): "test_docs.py",
 }
 """What runs the blocks of a document that begin so, or that are in SQL: a file of tests."""
@@ -57,6 +58,9 @@ NOT_RUN = {
     ("README.md", "=== select"): "what the quickstart prints",
     ("README.md", "TAP_COGNITO_"): "a file; test_repository.py compares its example",
     ("README.md", "python3 dev.py test"): "runs this test; CI runs the block",
+    ("docs/many-pools.md", "`users` of"): "what a run prints",
+    ("docs/many-pools.md", "export TAP_COGNITO"): "test_many_pools.py does it without Meltano",
+    ("docs/many-pools.md", "sql"): "test_scheduling.py has Dagster make the view",
     ("docs/migrating.md", "TAP_COGNITO_"): "a file; test_docs.py validates it",
     ("docs/migrating.md", "meltano run"): "test_meltano.py runs it for another schema",
     ("docs/own-project.md", "TAP_COGNITO_"): "a file, which test_own_project.py writes",
