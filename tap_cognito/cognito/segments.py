@@ -35,14 +35,26 @@ def divide(prefix: str, subs: Sequence[str], times: int) -> Iterator[str]:
     if not times or len(prefix) > _LONGEST:
         yield prefix
         return
-    seen = {sub[len(prefix)] for sub in subs if len(sub) > len(prefix)}
+    fixed = _fixed_digit(subs, len(prefix))
     for digit in DIGITS:
-        if len(seen) == 1 and digit in seen:
-            yield from divide(prefix + digit, subs, times)
-        elif len(seen) == 1:
-            yield prefix + digit
-        else:
+        if not fixed:
             yield from divide(prefix + digit, subs, times - 1)
+        elif digit == fixed:
+            yield from divide(prefix + digit, subs, times)
+        else:
+            yield prefix + digit
+
+
+def _fixed_digit(subs: Sequence[str], place: int) -> str:
+    """Give the digit that all users of a region have at a place, or nothing if it varies there.
+
+    The first one varies, and so does the one behind a fixed one: if it doesn't, the users that were
+    seen are just those whose `sub` begins alike, because they came in its order.
+    """
+    here, behind = (
+        {sub[position : position + 1] for sub in subs} for position in (place, place + 1)
+    )
+    return here.pop() if place and len(here) == 1 and len(behind) > 1 else ""
 
 
 def sub_of(user: dict[str, Any]) -> str:

@@ -130,7 +130,7 @@ def load_scan(
     ):
         return None, "its state is damaged"
     if scan.scope != scope or not scan.pools.keys() | scan.complete <= set(pool_ids):
-        return None, "filter, columns, mode or pools differ"
+        return None, "pools, filter, columns, replication or maps differ"
     if not timedelta(0) <= age <= within:
         return None, f"it began at {scan.began[:19]}Z, too long ago (`resume_within_hours`)"
     return scan, ""

@@ -1,0 +1,160 @@
+"""A pool is divided so that no user is lost, whatever the first page shows, and cheaply."""
+
+from __future__ import annotations
+
+import random
+from bisect import bisect_left
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tap_cognito.cognito import users
+from tap_cognito.cognito.listing import Page, UserPool
+from tap_cognito.cognito.parallel import CONCURRENCY
+from tap_cognito.cognito.segments import DIGITS, divide, is_partition
+from tap_cognito.cognito.users import PAGE_SIZE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tap_cognito.cognito.listing import Listing
+    from tap_cognito.cognito.source import Source
+
+SUBS = st.lists(st.text(DIGITS, min_size=8, max_size=8) | st.text("0a", min_size=8, max_size=8))
+
+
+def random_sub(random_: random.Random) -> str:
+    """The beginning of a version-4 UUID, as in older pools."""
+    return f"{random_.getrandbits(32):08x}-{random_.getrandbits(32):08x}"
+
+
+def regional_sub(random_: random.Random) -> str:
+    """One of newer pools: the digits 2, 4, 6 and 8 are the region's."""
+    sub = random_sub(random_)
+    return f"{sub[0]}4{sub[2]}8{sub[4]}4{sub[6]}8{sub[8:]}"
+
+
+FORMATS = {"random": random_sub, "regional": regional_sub}
+
+
+@settings(deadline=None, max_examples=30)
+@given(SUBS, st.integers(1, 2))
+def test_segments_are_a_partition_whatever_users_were_seen(subs: list[str], times: int) -> None:
+    """Each possible `sub` begins with exactly one prefix, also if the users seen mislead."""
+    prefixes = list(divide("", subs, times))
+    assert is_partition(prefixes)
+    for sub in [*subs, *map(random_sub, [random.Random(0)] * 20)]:  # noqa: S311 - not secret
+        assert sum(sub.startswith(prefix) for prefix in prefixes) == 1
+
+
+@settings(deadline=None, max_examples=30)
+@given(SUBS, st.integers(0, 10**6), st.sampled_from(["drop", "repeat", "shorten", "foreign"]))
+def test_what_is_no_partition_is_told(subs: list[str], number: int, change: str) -> None:
+    """A prefix that lacks, comes twice, holds another one or is no prefix is noticed."""
+    prefixes = list(divide("", subs, 2))
+    place = number % len(prefixes)
+    if change == "drop":
+        del prefixes[place]
+    elif change == "repeat":
+        prefixes.append(prefixes[place])
+    elif change == "shorten":
+        prefixes[place] = prefixes[place][:-1]
+    else:
+        prefixes[place] = "G"
+    assert not is_partition(prefixes)
+
+
+@pytest.mark.parametrize("sub_format", FORMATS)
+def test_a_large_pool_has_hundreds_of_segments_of_one_size(sub_format: str) -> None:
+    """The users are spread evenly over 256 segments, in newer pools too."""
+    random_ = random.Random(1)  # noqa: S311 - not secret
+    subs = [FORMATS[sub_format](random_) for _ in range(20_000)]
+    prefixes = tuple(divide("", subs[:PAGE_SIZE], 2))
+    counts = Counter(next(filter(sub.startswith, prefixes)) for sub in subs)
+    assert len(counts) == 256
+    assert max(counts.values()) < 2 * len(subs) / 256
+
+
+def test_users_in_the_order_of_their_sub_do_not_mislead() -> None:
+    """A first page of those whose `sub` begins with zeros divides the pool evenly too."""
+    random_ = random.Random(1)  # noqa: S311 - not secret
+    first = [f"0000{random_sub(random_)[4:]}" for _ in range(PAGE_SIZE)]
+    assert sorted(map(len, divide("", first, 2))) == [2] * 256
+
+
+class Endpoint:
+    """Answers the listings of a source without HTTP, sixteen of them in turn.
+
+    Args:
+        subs: Those of the users of the pool.
+    """
+
+    def __init__(self, subs: Sequence[str]) -> None:
+        self._first = list(subs[:PAGE_SIZE])
+        self._subs = sorted(subs)
+        self.requests = 0
+        self.users = 0
+
+    def read(self, source: Source) -> None:
+        """Read a source to its end."""
+        waiting = list(source.start())
+        under_way: list[Iterator[tuple[Listing, Page]]] = []
+        while waiting or under_way:
+            while waiting and len(under_way) < CONCURRENCY:
+                under_way.append(self._pages(waiting.pop(0)))
+            pages = under_way.pop(0)
+            answer = next(pages, None)
+            if answer is None:
+                continue
+            under_way.append(pages)
+            self.requests += 1
+            step = source.receive(*answer)
+            self.users += len(step.items)
+            if step.is_replacement:
+                waiting, under_way = [], []
+            waiting = [*step.start, *waiting]
+
+    def _pages(self, listing: Listing) -> Iterator[tuple[Listing, Page]]:
+        if listing.operation == "DescribeUserPool":
+            yield listing, Page([{"EstimatedNumberOfUsers": len(self._subs)}], None)
+            return
+        if "Filter" not in listing.parameters:
+            yield listing, Page([user(sub) for sub in self._first], "more")
+            return
+        prefix = str(listing.parameters["Filter"]).split('"')[1]
+        start = bisect_left(self._subs, prefix)
+        end = bisect_left(self._subs, prefix + "g")
+        begin = int(listing.token or start)
+        for number, place in enumerate(range(begin, max(end, begin + 1), PAGE_SIZE), 1):
+            after = min(place + PAGE_SIZE, end)
+            token = str(after) if after < end else None
+            yield listing, Page([user(sub) for sub in self._subs[place:after]], token)
+            if number == listing.max_pages:
+                return
+
+
+def user(sub: str) -> dict[str, Any]:
+    """A user of whom the API says the least."""
+    return {"Username": sub, "Attributes": [{"Name": "sub", "Value": sub}]}
+
+
+@pytest.mark.parametrize("sub_format", FORMATS)
+@pytest.mark.parametrize("size", [90_000, pytest.param(1_500_000, marks=pytest.mark.slow)])
+def test_small_segments_cost_hardly_more_requests(
+    sub_format: str, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At 1,500,000 users all requests are at most 2% more than full pages; all users come once."""
+    monkeypatch.setattr(users, "LARGE_POOL", min(size - 1, users.LARGE_POOL))
+    random_ = random.Random(2)  # noqa: S311 - not secret
+    make = FORMATS[sub_format]
+    endpoint = Endpoint([make(random_) for _ in range(size)])
+    source = users.UserListings(UserPool("us-east-1_Large", Mock()))
+    endpoint.read(source)
+    assert endpoint.users == size
+    assert len(source.done) == {"random": 256, "regional": 496}[sub_format]
+    # The cost doesn't depend on the size.
+    assert endpoint.requests - size / PAGE_SIZE <= 0.02 * 1_500_000 / PAGE_SIZE
