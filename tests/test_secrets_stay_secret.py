@@ -16,10 +16,11 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 import pytest
@@ -42,9 +43,9 @@ from identities import (
     Stage,
 )
 from quickstart.pipeline import Meltano
+from support import run_tap
 from tap_cognito.secret_references import SCHEMES
 from tap_cognito.settings import SCHEMA, SECRETS
-from warm_tap import Run, WarmTap
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -90,11 +91,34 @@ def some(cases: Sequence[Any], count: int) -> list[Any]:
     ]
 
 
-@pytest.fixture(scope="module")
-def tap() -> Iterator[WarmTap]:
-    """The command line."""
-    with WarmTap() as warm:
-        yield warm
+class Run(NamedTuple):
+    """What came out of a run."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+
+def run(config: Any, *arguments: str, env: Mapping[str, str] | None = None, **files: Any) -> Run:
+    """Run the command line to its end.
+
+    Args:
+        config: Its settings, or the content of their file; None for no settings.
+        arguments: Further arguments.
+        env: Further environment.
+        files: The content of further files by option: `catalog`, `state`.
+    """
+    # The name of a temporary folder of pytest's may be in an error; it has the test's name in it.
+    with tempfile.TemporaryDirectory(prefix="files-") as folder:
+        given = [*arguments]
+        for option, content in {"config": config, **files}.items():
+            if content is not None:
+                path = Path(folder) / f"{option}.json"
+                is_raw = isinstance(content, bytes)
+                path.write_bytes(content if is_raw else json.dumps(content).encode())
+                given += [f"--{option}", str(path)]
+        done = run_tap({}, *given, env=env)
+    return Run(done.returncode, done.stdout, done.stderr)
 
 
 @pytest.fixture
@@ -120,9 +144,9 @@ def log_config(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def catalog(tap: WarmTap) -> dict[str, Any]:
+def catalog() -> dict[str, Any]:
     """All streams and columns."""
-    found: dict[str, Any] = json.loads(tap.run({"user_pool_id": "a_1"}, "--discover").stdout)
+    found: dict[str, Any] = json.loads(run({"user_pool_id": "a_1"}, "--discover").stdout)
     for stream in found["streams"]:
         for entry in stream["metadata"]:
             entry["metadata"]["selected"] = True
@@ -148,13 +172,12 @@ def records(stdout: str) -> list[dict[str, Any]]:
 
 def people(stdout: str) -> set[str]:
     """Who is in the records of a run: user names, e-mail addresses, names, phone numbers, subs."""
-    texts = set()
+    texts: list[Any] = []
     for record in records(stdout):
         attributes = record.get("attributes")
         values = attributes if isinstance(attributes, dict) else {}
-        for key in ("email", "name", "phone_number", "sub"):
-            texts.add(values.get(key))
-        texts |= {record.get("username"), record.get("email")}
+        texts += [values.get(key) for key in ("email", "name", "phone_number", "sub")]
+        texts += [record.get("username"), record.get("email")]
     return {text for text in texts if isinstance(text, str) and len(text) > 5}
 
 
@@ -197,15 +220,15 @@ def test_the_search_finds_what_botocore_logs(emulator: Emulator) -> None:
         "s.client('cognito-idp', endpoint_url=c['url']).list_users(UserPoolId=c['pool'])"
     )
     given = {"keys": TEMPORARY, "url": emulator.url, "pool": "us-east-1_Emulated1"}
-    run = subprocess.run(
+    ran = subprocess.run(
         [sys.executable, "-c", program, json.dumps(given)],
         capture_output=True,
         text=True,
         encoding="utf-8",
         check=True,
     )
-    assert {KEY_ID, TOKEN} <= {secret for secret in PLANTED if secret in run.stderr}
-    assert found(run.stderr)
+    assert {KEY_ID, TOKEN} <= {secret for secret in PLANTED if secret in ran.stderr}
+    assert found(ran.stderr)
 
 
 @pytest.mark.parametrize(
@@ -227,33 +250,31 @@ def test_the_search_finds_a_secret_in_any_notation(form: str) -> None:
 
 @pytest.mark.parametrize("name", WAYS)
 def test_a_run_that_succeeds_says_nothing_secret(
-    name: str, at: Stage, tap: WarmTap, emulator: Emulator, log_config: Mapping[str, str]
+    name: str, at: Stage, emulator: Emulator, log_config: Mapping[str, str]
 ) -> None:
     """By every way in, with every logger at DEBUG and in structured logs."""
     way = WAYS[name](at)
     emulator.credentials = way.signer
-    run = tap.run(config(emulator, **way.settings), env={**log_config, **way.environ(at)})
-    assert run.status == 0, run.stderr
-    assert len(records(run.stdout)) == 90
-    assert '"type":"STATE"' in run.stdout
-    assert not leaks(run, people(run.stdout))
+    ran = run(config(emulator, **way.settings), env={**log_config, **way.environ(at)})
+    assert ran.status == 0, ran.stderr
+    assert len(records(ran.stdout)) == 90
+    assert '"type":"STATE"' in ran.stdout
+    assert not leaks(ran, people(ran.stdout))
 
 
 def test_all_streams_say_nothing_secret(
-    tap: WarmTap, hostile: Hostile, catalog: Any, log_config: Mapping[str, str]
+    hostile: Hostile, catalog: Any, log_config: Mapping[str, str]
 ) -> None:
     """Nothing about a user either, in nothing but the records."""
     hostile.reset("nothing", times=0)
-    run = tap.run(config(hostile, **TEMPORARY), env=log_config, catalog=catalog)
-    assert run.status == 0, run.stderr
-    assert len(people(run.stdout)) > 90
+    ran = run(config(hostile, **TEMPORARY), env=log_config, catalog=catalog)
+    assert ran.status == 0, ran.stderr
+    assert len(people(ran.stdout)) > 90
     assert len(hostile.seen) > 5
-    assert not leaks(run, people(run.stdout))
+    assert not leaks(ran, people(ran.stdout))
 
 
-def test_a_catalog_holds_nothing_secret(
-    at: Stage, tap: WarmTap, log_config: Mapping[str, str]
-) -> None:
+def test_a_catalog_holds_nothing_secret(at: Stage, log_config: Mapping[str, str]) -> None:
     """Discovery with all secrets set."""
     settings = {
         "user_pool_id": "us-east-1_AbCdEf",
@@ -263,10 +284,10 @@ def test_a_catalog_holds_nothing_secret(
         "aws_session_token": TOKEN,
         **IN_ROLE,
     }
-    run = tap.run(settings, "--discover", env={**log_config, **at.environment})
-    assert run.status == 0, run.stderr
-    assert json.loads(run.stdout)["streams"]
-    assert not leaks(run)
+    ran = run(settings, "--discover", env={**log_config, **at.environment})
+    assert ran.status == 0, ran.stderr
+    assert json.loads(ran.stdout)["streams"]
+    assert not leaks(ran)
 
 
 # Credentials that fail
@@ -299,8 +320,8 @@ def _token_loop(_: Stage, emulator: Emulator) -> dict[str, str]:
     return TEMPORARY
 
 
-class _ForFiveRequests(dict[str, Credential]):
-    left = 5
+class _ForOneRequest(dict[str, Credential]):
+    left = 1
 
     def __getitem__(self, key: str) -> Credential:
         self.left -= 1
@@ -308,7 +329,7 @@ class _ForFiveRequests(dict[str, Credential]):
 
 
 def _expires_on_the_way(_: Stage, emulator: Emulator) -> dict[str, str]:
-    emulator.credentials = _ForFiveRequests({KEY_ID: Credential(SECRET, TOKEN)})
+    emulator.credentials = _ForOneRequest({KEY_ID: Credential(SECRET, TOKEN)})
     return TEMPORARY
 
 
@@ -363,20 +384,20 @@ FAILURES: dict[str, tuple[Callable[[Stage, Emulator], dict[str, str]], str]] = {
 
 @pytest.mark.parametrize("name", FAILURES)
 def test_credentials_that_fail_say_nothing_secret(
-    name: str, at: Stage, tap: WarmTap, emulator: Emulator, log_config: Mapping[str, str]
+    name: str, at: Stage, emulator: Emulator, log_config: Mapping[str, str]
 ) -> None:
     """Whatever the reason, with every logger at DEBUG: what failed, and no secret."""
     prepare, expected = FAILURES[name]
     settings = config(emulator, **prepare(at, emulator))
-    run = tap.run(settings, env={**log_config, **at.environment})
-    assert run.status == 1
-    assert expected in run.stderr
-    assert "DEBUG" in run.stderr
-    assert not leaks(run, people(run.stdout))
+    ran = run(settings, env={**log_config, **at.environment})
+    assert ran.status == 1
+    assert expected in ran.stderr
+    assert "DEBUG" in ran.stderr
+    assert not leaks(ran, people(ran.stdout))
 
 
 def test_what_a_vault_answers_is_not_repeated(
-    at: Stage, tap: WarmTap, emulator: Emulator, log_config: Mapping[str, str]
+    at: Stage, emulator: Emulator, log_config: Mapping[str, str]
 ) -> None:
     """An error that a function of the database raises may hold anything."""
     function = "function vault._crypto_aead_det_decrypt(secret text) returns text"
@@ -389,11 +410,11 @@ def test_what_a_vault_answers_is_not_repeated(
             f"$$ begin raise exception '{SECRET}' using detail = '{PERSON}'; end $$".encode()
         )
     settings = _vault(str)(at, emulator)
-    run = tap.run(config(emulator, **settings), env={**log_config, **at.environment})
+    ran = run(config(emulator, **settings), env={**log_config, **at.environment})
     with at.vault.server.connect(at.vault.name) as connection:
         connection.execute(before.encode())
-    assert "it answers with SQLSTATE P0001" in run.stderr
-    assert not leaks(run)
+    assert "it answers with SQLSTATE P0001" in ran.stderr
+    assert not leaks(ran)
 
 
 # Settings, variables, files and arguments that nobody expects
@@ -401,7 +422,7 @@ def test_what_a_vault_answers_is_not_repeated(
 
 @pytest.mark.parametrize("name", some(sorted(SCHEMA["properties"]), 4))
 def test_a_secret_in_any_setting_is_not_repeated(
-    name: str, tap: WarmTap, hostile: Hostile, log_config: Mapping[str, str]
+    name: str, hostile: Hostile, log_config: Mapping[str, str]
 ) -> None:
     """As text, as a URL, in a list or as a name; whether the setting accepts it or not."""
     hostile.reset("nothing", times=0)
@@ -411,20 +432,18 @@ def test_a_secret_in_any_setting_is_not_repeated(
         *(f"us-east-1_{SECRET}", f'{PERSON} = "{SECRET}"', f'email = "{PERSON}'),
     ):
         given = config(hostile, **{**TEMPORARY, name: value})
-        assert not leaks(tap.run(given, env=log_config)), value
+        assert not leaks(run(given, env=log_config)), value
 
 
-def test_a_secret_in_place_of_a_name_is_not_repeated(
-    tap: WarmTap, log_config: Mapping[str, str]
-) -> None:
+def test_a_secret_in_place_of_a_name_is_not_repeated(log_config: Mapping[str, str]) -> None:
     """A setting that does not exist is named only if its name is one that somebody may mean."""
     for name in (SECRET, KEY_ID, PERSON, f"{SECRET}: {PERSON}"):
-        assert not leaks(tap.run({"user_pool_id": "a_1", name: name}, env=log_config))
+        assert not leaks(run({"user_pool_id": "a_1", name: name}, env=log_config))
 
 
 @pytest.mark.parametrize("setting", SECRETS)
 def test_a_reference_that_is_the_secret_already_is_not_repeated(
-    setting: str, tap: WarmTap, hostile: Hostile, log_config: Mapping[str, str]
+    setting: str, hostile: Hostile, log_config: Mapping[str, str]
 ) -> None:
     """A shell has replaced the variable; by every scheme there is, and one that is not."""
     hostile.reset("nothing", times=0)
@@ -434,10 +453,10 @@ def test_a_reference_that_is_the_secret_already_is_not_repeated(
     environment = {**log_config, **nowhere, "AWS_MAX_ATTEMPTS": "1"}
     for scheme in (*SCHEMES, "planted"):
         given = {**TEMPORARY, **IN_ROLE, setting: f"{scheme}://{SECRET}"}
-        run = tap.run(config(hostile, **given), env=environment)
-        assert run.status == 1
-        assert f"`{setting}`" in run.stderr or scheme == "supabase-vault"
-        assert not leaks(run), scheme
+        ran = run(config(hostile, **given), env=environment)
+        assert ran.status == 1
+        assert f"`{setting}`" in ran.stderr or scheme == "supabase-vault"
+        assert not leaks(ran), scheme
 
 
 def botocore_variables() -> list[str]:
@@ -450,7 +469,7 @@ def botocore_variables() -> list[str]:
 
 @pytest.mark.parametrize("variable", some(botocore_variables(), 5))
 def test_a_secret_in_any_variable_is_not_repeated(
-    variable: str, tap: WarmTap, hostile: Hostile, log_config: Mapping[str, str]
+    variable: str, hostile: Hostile, log_config: Mapping[str, str]
 ) -> None:
     """Whatever botocore makes of it."""
     hostile.reset("nothing", times=0)
@@ -461,12 +480,12 @@ def test_a_secret_in_any_variable_is_not_repeated(
     ):
         given = config(hostile, endpoint_url=None if "ENDPOINT" in variable else hostile.url)
         given |= TEMPORARY if "PROFILE" not in variable else {}
-        assert not leaks(tap.run(given, env={**log_config, variable: value})), value
+        assert not leaks(run(given, env={**log_config, variable: value})), value
 
 
 @pytest.mark.parametrize("seed", some(range(300), 12))
 def test_a_file_with_anything_in_it_is_not_repeated(
-    seed: int, tap: WarmTap, hostile: Hostile, catalog: Any, log_config: Mapping[str, str]
+    seed: int, hostile: Hostile, catalog: Any, log_config: Mapping[str, str]
 ) -> None:
     """A config, a catalog or a state that is right but for one place of it."""
     hostile.reset("nothing", times=0)
@@ -480,35 +499,31 @@ def test_a_file_with_anything_in_it_is_not_repeated(
     }
     choose = random.Random(seed)  # noqa: S311 - repeatable
     files[option] = mutated(files[option], choose, choose.choice((SECRET, *TEXTS)))
-    run = tap.run(files.pop("config"), env=log_config, **files)
-    assert run.status in {0, 1}
+    ran = run(files.pop("config"), env=log_config, **files)
+    assert ran.status in {0, 1}
     stdout = "".join(
         line
-        for line in run.stdout.splitlines(keepends=True)
+        for line in ran.stdout.splitlines(keepends=True)
         # A catalog's own columns are what the target is told.
         if not line.startswith('{"type":"SCHEMA"') or option != "catalog"
     )
-    assert not leaks(run._replace(stdout=stdout), people(run.stdout))
+    assert not leaks(ran._replace(stdout=stdout), people(ran.stdout))
 
 
 @pytest.mark.parametrize("option", ["config", "catalog", "state"])
-def test_a_file_that_is_no_json_is_not_repeated(
-    option: str, tap: WarmTap, log_config: Mapping[str, str]
-) -> None:
+def test_a_file_that_is_no_json_is_not_repeated(option: str, log_config: Mapping[str, str]) -> None:
     """Text, another encoding, a key twice, an unfinished object."""
     for content in (
         *(SECRET.encode(), PERSON.encode("utf-16"), f'["{SECRET}"]'.encode()),
         *(f'{{"{SECRET}": {PERSON}'.encode(), b"\x00planted", b'{"planted": NaN}', b""),
     ):
         files: dict[str, Any] = {"config": {"user_pool_id": "a_1"}, option: content}
-        run = tap.run(files.pop("config"), env=log_config, **files)
-        assert run.status == 1
-        assert not leaks(run), content
+        ran = run(files.pop("config"), env=log_config, **files)
+        assert ran.status == 1
+        assert not leaks(ran), content
 
 
-def test_a_secret_in_any_argument_is_not_repeated(
-    tap: WarmTap, log_config: Mapping[str, str]
-) -> None:
+def test_a_secret_in_any_argument_is_not_repeated(log_config: Mapping[str, str]) -> None:
     """In the place of a file, of an option or of nothing."""
     inline = json.dumps({"aws_secret_access_key": SECRET})
     for arguments in (
@@ -523,9 +538,9 @@ def test_a_secret_in_any_argument_is_not_repeated(
         *(["--about", "--format", SECRET], ["--config", f"/{SECRET}/a.json"]),
         *(["--config", f"/\x1b[31m{SECRET}"], ["--state", "x" * 5_000], ["--test", SECRET]),
     ):
-        run = tap.run(None, *arguments, env=log_config)
-        assert run.status in {1, 2}
-        assert not leaks(run), arguments
+        ran = run(None, *arguments, env=log_config)
+        assert ran.status in {1, 2}
+        assert not leaks(ran), arguments
 
 
 @pytest.mark.parametrize(
@@ -547,15 +562,15 @@ def test_a_secret_in_any_argument_is_not_repeated(
     ids=repr,
 )
 def test_a_map_expression_is_not_repeated(
-    maps: dict[str, Any], tap: WarmTap, hostile: Hostile, log_config: Mapping[str, str]
+    maps: dict[str, Any], hostile: Hostile, log_config: Mapping[str, str]
 ) -> None:
     """One that works, one that does not, and one that fails on a record."""
     hostile.reset("nothing", times=0)
     given = config(hostile, **TEMPORARY, stream_maps={"users": maps})
-    run = tap.run(given, env=log_config)
-    assert run.status in {0, 1}
-    assert not found(run.stderr)
-    assert not [person for person in people(run.stdout) if person in run.stderr]
+    ran = run(given, env=log_config)
+    assert ran.status in {0, 1}
+    assert not found(ran.stderr)
+    assert not [person for person in people(ran.stdout) if person in ran.stderr]
 
 
 # An endpoint that answers anything
@@ -563,48 +578,48 @@ def test_a_map_expression_is_not_repeated(
 
 @pytest.mark.parametrize("seed", some(range(200), 8))
 def test_an_answer_with_anything_in_it_is_not_repeated(
-    seed: int, tap: WarmTap, hostile: Hostile, catalog: Any, log_config: Mapping[str, str]
+    seed: int, hostile: Hostile, catalog: Any, log_config: Mapping[str, str]
 ) -> None:
     """Each operation answers as it should but for one place; or with one of AWS's codes."""
     hostile.reset(("mutated", "known code")[seed % 2], seed=seed)
-    run = tap.run(config(hostile, **TEMPORARY), env=log_config, catalog=catalog)
-    assert run.status in {0, 1}
-    assert not leaks(run, people(run.stdout) - {PERSON})
+    ran = run(config(hostile, **TEMPORARY), env=log_config, catalog=catalog)
+    assert ran.status in {0, 1}
+    assert not leaks(ran, people(ran.stdout) - {PERSON})
 
 
 @pytest.mark.parametrize("attack", some(sorted(ATTACKS), 10))
 def test_an_endpoint_of_somebody_else_is_not_repeated(
-    attack: str, tap: WarmTap, hostile: Hostile, catalog: Any, log_config: Mapping[str, str]
+    attack: str, hostile: Hostile, catalog: Any, log_config: Mapping[str, str]
 ) -> None:
     """Codes, texts, headers, pages and redirects with the request and a person in them."""
     hostile.reset(attack, times=2)
-    run = tap.run(config(hostile, **TEMPORARY), env=log_config, catalog=catalog)
-    assert run.status in {0, 1}
-    assert not leaks(run, people(run.stdout) - {PERSON})
+    ran = run(config(hostile, **TEMPORARY), env=log_config, catalog=catalog)
+    assert ran.status in {0, 1}
+    assert not leaks(ran, people(ran.stdout) - {PERSON})
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("attack", sorted(ATTACKS))
 def test_each_operation_alone_may_be_attacked(
-    attack: str, tap: WarmTap, hostile: Hostile, catalog: Any, log_config: Mapping[str, str]
+    attack: str, hostile: Hostile, catalog: Any, log_config: Mapping[str, str]
 ) -> None:
     """What fails at the first of them hides nothing of the others."""
     hostile.reset("nothing", times=0)
-    tap.run(config(hostile, **TEMPORARY), env=log_config, catalog=catalog)
+    run(config(hostile, **TEMPORARY), env=log_config, catalog=catalog)
     for operation in sorted(hostile.seen):
         hostile.reset(attack, times=2, only=operation)
-        run = tap.run(config(hostile, **TEMPORARY), env=log_config, catalog=catalog)
-        assert run.status in {0, 1}
-        assert not leaks(run, people(run.stdout) - {PERSON}), operation
+        ran = run(config(hostile, **TEMPORARY), env=log_config, catalog=catalog)
+        assert ran.status in {0, 1}
+        assert not leaks(ran, people(ran.stdout) - {PERSON}), operation
 
 
 @pytest.mark.parametrize("level", ["DEBUG", "INFO", "WARNING", "ERROR"])
 @pytest.mark.parametrize("attack", ["an echo as code", "forbidden page", "nothing"])
-def test_no_level_says_more(attack: str, level: str, tap: WarmTap, hostile: Hostile) -> None:
+def test_no_level_says_more(attack: str, level: str, hostile: Hostile) -> None:
     """With the SDK's own logging, without a logging config."""
     hostile.reset(attack, times=1)
-    run = tap.run(config(hostile, **TEMPORARY), env={**NOBODY, "TAP_COGNITO_LOGLEVEL": level})
-    assert not leaks(run, people(run.stdout))
+    ran = run(config(hostile, **TEMPORARY), env={**NOBODY, "TAP_COGNITO_LOGLEVEL": level})
+    assert not leaks(ran, people(ran.stdout))
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -664,10 +679,10 @@ def test_meltano_is_told_nothing_secret(
     assert not found(output)
 
 
-def test_about_marks_the_secret_settings(tap: WarmTap) -> None:
+def test_about_marks_the_secret_settings() -> None:
     """Each of them, and no other; an example is not a secret."""
-    run = tap.run(None, "--about", "--format=json")
-    known = json.loads(run.stdout)["settings"]["properties"]
+    ran = run(None, "--about", "--format=json")
+    known = json.loads(ran.stdout)["settings"]["properties"]
     secret = {*TEMPORARY, "aws_assume_role_external_id", "vault_url"}
     for mark in ("secret", "writeOnly"):
         assert {name for name, setting in known.items() if setting.get(mark)} == secret
