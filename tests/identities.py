@@ -72,6 +72,7 @@ create unique index on vault.secrets (name) where name is not null;
 create function vault._crypto_aead_det_decrypt(secret text) returns text
   language sql immutable
   as $$ select convert_from(decode(secret, 'base64'), 'utf8') $$;
+revoke execute on function vault._crypto_aead_det_decrypt from public;
 create view vault.decrypted_secrets as
   select id, name, description, secret,
     vault._crypto_aead_det_decrypt(secret) as decrypted_secret,
@@ -89,18 +90,21 @@ class Vault:
     name: str
 
     def create(self) -> None:
-        """Make the database, its secrets, a role that may read them and one that may not."""
+        """Make the database, its secrets, and roles that may read all, nothing, or no secret."""
         with self.server.connect() as connection:
             connection.execute(f"create database {self.name}".encode())
-            for role in ("reader", "stranger"):
+            for role in ("reader", "stranger", "viewer"):
                 connection.execute(
                     f"create role {self.name}_{role} login password '{PASSWORD}'".encode()
                 )
         with self.server.connect(self.name) as connection:
             connection.execute(VAULT)
+            readers = f"{self.name}_reader, {self.name}_viewer"
             connection.execute(
-                f"grant usage on schema vault to {self.name}_reader;"
-                f"grant select on vault.decrypted_secrets to {self.name}_reader".encode()
+                f"grant usage on schema vault to {readers};"
+                f"grant select on vault.decrypted_secrets to {readers};"
+                "grant execute on function vault._crypto_aead_det_decrypt "
+                f"to {self.name}_reader".encode()
             )
         self.store(SECRET, id=ID, name=NAME, key_id=KEY_OF_ONE)
         self.store(SECRET, name=NAMED_LIKE_AN_ID)

@@ -742,16 +742,9 @@ def test_a_vault_that_cannot_be_asked_is_a_refusal(
 @pytest.mark.usefixtures("environ")
 def test_a_vault_that_must_not_decrypt_names_the_grant(at: Stage, emulator: Emulator) -> None:
     """The permission that lacks is that of the function, and not of the view."""
-    function = "vault._crypto_aead_det_decrypt"
-    with at.vault.server.connect(at.vault.name) as connection:
-        connection.execute(f"revoke execute on function {function} from public".encode())
-    try:
-        vault = {"api_key_id": NAME, "vault_url": at.vault.url()}
-        text = refusal(emulator, aws_access_key_id=KEY_ID, **vault)
-    finally:
-        with at.vault.server.connect(at.vault.name) as connection:
-            connection.execute(f"grant execute on function {function} to public".encode())
-    assert f"grant execute on function {function}" in text
+    vault = {"api_key_id": NAME, "vault_url": at.vault.url("viewer")}
+    text = refusal(emulator, aws_access_key_id=KEY_ID, **vault)
+    assert "grant execute on function vault._crypto_aead_det_decrypt" in text
 
 
 @pytest.mark.usefixtures("environ")
@@ -791,17 +784,33 @@ def policies_and_configs() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     )
 
 
-def test_the_documents_configs_have_no_problem_and_come_in_two_forms() -> None:
-    """Each way in stands there for Meltano and as a file, with the same settings."""
-    _, configs = policies_and_configs()
-    for_meltano = [
-        yaml.safe_load(block)["plugins"]["extractors"][0]["config"] for block in blocks("yaml")
-    ]
-    assert for_meltano == configs
-    assert len(configs) == 8
+def test_the_documents_settings_have_no_problem() -> None:
+    """Each option is shown once, and one of them in both forms."""
+    _, (as_file,) = policies_and_configs()
+    as_plugin, *parts = map(yaml.safe_load, blocks("yaml"))
+    assert as_plugin["plugins"]["extractors"][0]["config"] == as_file
+    assert len(parts) == 7
     schema = copy.deepcopy(SCHEMA)
     TapCognito.append_builtin_config(schema)
-    assert [validate(normalize(config, schema), schema) for config in configs] == [[]] * 8
+    for part in (as_file, *parts):
+        config = {"user_pool_id": "us-east-1_AbCdEf123", **part}
+        assert validate(normalize(config, schema), schema) == []
+
+
+def test_the_documents_errors_are_those_of_the_tap(emulator: Emulator) -> None:
+    """Those that need no server are compared word by word."""
+    lines = blocks("text")[0].splitlines()
+    vault = {"vault_url": "postgresql://127.0.0.1:1/a"}
+    for settings, line in zip(
+        (
+            {**PAIR, "api_key_id": "a", **vault},
+            {"aws_session_token": "a"},
+            {**PAIR, "aws_secret_access_key": "env://NOT_THERE"},
+        ),
+        lines,
+        strict=False,
+    ):
+        assert refusal(emulator, **settings) == line
 
 
 def test_the_documents_policies_grant_what_errors_ask_for() -> None:
