@@ -15,7 +15,7 @@ from identities import Stage, stage
 from quickstart import pool
 from quickstart import postgres as embedded
 from quickstart.pipeline import Meltano, forget_settings
-from selection import Scheduling, arrange
+from selection import Scheduling, is_fast, turn
 from support import Database
 
 if TYPE_CHECKING:
@@ -35,10 +35,11 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
-    """Mark and sort the tests."""
-    arrange(items)
+    """Mark what is fast, and sort."""
+    for item in filter(is_fast, items):
+        item.add_marker(pytest.mark.fast)
+    items.sort(key=turn)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:

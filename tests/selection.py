@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import subprocess
 from pathlib import Path
 from types import CodeType
 from typing import TYPE_CHECKING
 
-import pytest
-from xdist.scheduler import LoadGroupScheduling  # type: ignore[import-untyped]
+from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
 from forking import Forked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import pytest
+
+MELTANO = "_plugins"
+"""The fixture of what runs Meltano."""
 _HERE = Path(__file__).parent
 _SERVERS = {"postgres", "moto_url"}
 _LONGEST = (
@@ -29,25 +33,27 @@ _LONGEST = (
 )
 
 
-class Scheduling(LoadGroupScheduling):  # type: ignore[misc]
-    """A group stays in one process, and otherwise a file."""
+class Scheduling(LoadFileScheduling):  # type: ignore[misc]
+    """Gives each process a group of tests, then the next."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return str(super()._split_scope(nodeid)).split("::")[0]
+        return group(self.config.rootpath / nodeid.split("::", maxsplit=1)[0])
 
 
-def arrange(items: list[pytest.Function]) -> None:
-    """Mark what is fast and what is Meltano's; begin with Meltano, then with the longest files."""
-    for item in items:
-        if "_plugins" in item.fixturenames:
-            item.add_marker(pytest.mark.xdist_group("meltano"))
-        elif _SERVERS.isdisjoint(item.fixturenames) and not _starts_programs(item):
-            item.add_marker(pytest.mark.fast)
-    items.sort(key=_turn)
+@functools.cache
+def group(file: Path) -> str:
+    """Return the group of a file: what runs Meltano is one, as Meltano's runs share a folder."""
+    return "meltano" if MELTANO in file.read_text(encoding="utf-8") else file.stem
 
 
-def _turn(item: pytest.Function) -> int:
-    if item.get_closest_marker("xdist_group"):
+def is_fast(item: pytest.Function) -> bool:
+    """Tell whether a test needs no other process, no Postgres and no Meltano."""
+    return _SERVERS.isdisjoint(item.fixturenames) and not _starts_programs(item)
+
+
+def turn(item: pytest.Function) -> int:
+    """Return the place of a test: Meltano's are the first, then those of the longest files."""
+    if group(item.path) == "meltano":
         return -1
     name = item.path.stem.removeprefix("test_")
     return _LONGEST.index(name) if name in _LONGEST else len(_LONGEST)

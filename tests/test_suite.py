@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 
 from forking import Forked
 from interruption import wait_until
+from selection import MELTANO
 from support import TIMEOUT
 
 ROOT = Path(__file__).parent.parent
@@ -116,6 +118,28 @@ def test_a_forked_program_that_hangs_is_ended(
     monkeypatch.setattr(sys.modules[__name__], "TIMEOUT", 0.01)
     with pytest.raises(subprocess.TimeoutExpired, match=r"script\.py"):
         run(Forked, tmp_path, "import time; time.sleep(600)")
+
+
+def test_one_process_begins_with_all_that_runs_meltano(tmp_path: Path) -> None:
+    """What runs Meltano shares a folder: it stays in one process; as it takes long, it begins."""
+    (tmp_path / "pytest.ini").write_text(f"[pytest]\npythonpath = {ROOT} {ROOT / 'tests'}")
+    (tmp_path / "conftest.py").write_text(
+        "import pytest\nfrom selection import Scheduling, turn\n"
+        f"@pytest.fixture(params=range(3))\ndef {MELTANO}(): pass\n"
+        "def pytest_collection_modifyitems(items): items.sort(key=turn)\n"
+        "def pytest_xdist_make_scheduler(config, log): return Scheduling(config, log)\n"
+    )
+    for name, fixture in zip("abcd", ("tmp_path", MELTANO, "tmp_path", MELTANO), strict=True):
+        test = f"def test({fixture}): pass\ndef test_2({fixture}): pass\ndef test_3(): pass"
+        (tmp_path / f"test_{name}.py").write_text(test)
+    command = [sys.executable, "-m", "pytest", "-n2", "-v", "--no-loadscope-reorder"]
+    run = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, timeout=TIMEOUT, check=False
+    )
+    passed = re.findall(r"\[(gw\d)\] .*PASSED test_(\w).py", run.stdout)
+    assert len(passed) == 2 * 3 + 2 * 7, run.stdout
+    (process,) = {process for process, file in passed if file in "bd"}
+    assert {file for ran_by, file in passed[:14] if ran_by == process} == {"b", "d"}
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
