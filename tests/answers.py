@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timezone
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore import xform_name
@@ -70,7 +71,12 @@ def _clients(api: Api) -> list[Item]:
         api.one("describe_user_pool_client", "UserPoolClient", ClientId=item["ClientId"])
         for item in api.all("list_user_pool_clients", "UserPoolClients")
     ]
-    return [{**client, "has_secret": "ClientSecret" in client} for client in clients]
+    return list(map(with_has_secret, clients))
+
+
+def with_has_secret(client: Item) -> Item:
+    """An app client, and whether it has a secret: its own, or one in Secrets Manager."""
+    return {**client, "has_secret": not client.keys().isdisjoint(SECRET_MEMBERS)}
 
 
 def _domains(api: Api) -> list[Item]:
@@ -123,13 +129,19 @@ assert {"users", *ANSWERS} == set(NAMES)
 
 def expected(stream: str, api: Api) -> list[Item]:
     """The records of a stream, by what boto3 answers now."""
-    columns = TapCognito(config=ANY_POOL).streams[stream].schema
-    records = []
-    for item in ANSWERS[stream](api):
-        by_column = {RENAMED.get(name, xform_name(name)): value for name, value in item.items()}
-        by_column["user_pool_id"] = api.pool_id
-        records.append({name: plain(by_column.get(name)) for name in columns["properties"]})
-    return in_order(records)
+    return in_order([record(stream, item, api.pool_id) for item in ANSWERS[stream](api)])
+
+
+def record(stream: str, item: Mapping[str, Any], pool_id: str) -> Item:
+    """The record that a stream must make of what boto3 answers."""
+    by_column = {RENAMED.get(name, xform_name(name)): value for name, value in item.items()}
+    by_column["user_pool_id"] = pool_id
+    return {name: plain(by_column.get(name)) for name in _columns(stream)}
+
+
+@cache
+def _columns(stream: str) -> list[str]:
+    return list(TapCognito(config=ANY_POOL).streams[stream].schema["properties"])
 
 
 def plain(value: Any) -> Any:

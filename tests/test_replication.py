@@ -556,7 +556,11 @@ def with_more(column: str) -> Json:
         ("catalog", {"streams": None}, "is not a Singer catalog"),
         ("catalog", {"streams": []}, "none of this tap's streams"),
         ("catalog", replication(replication_method="LOG_BASED"), "FULL_TABLE or INCREMENTAL"),
-        ("catalog", catalog("app_clients", **INCREMENTAL), "`replication-method` to FULL_TABLE"),
+        (
+            "catalog",
+            catalog("log_delivery", **INCREMENTAL),
+            "`replication-method` to FULL_TABLE",
+        ),
         (
             "catalog",
             replication(replication_method="INCREMENTAL", replication_key="created_at"),

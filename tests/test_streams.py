@@ -7,13 +7,15 @@ import logging
 import subprocess
 import sysconfig
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import datetime, timezone
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
+from answers import ANY_POOL, record, with_has_secret
+from docs.generate import POSTGRES_TYPES
 from emulator import Emulator, Pool, resources
 from support import TIMEOUT, Database, emulator_config, run_tap, wire_row
 from tap_cognito.cognito import quotas
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from quickstart.postgres import Postgres
 
 SECRETS = (resources.CLIENT_SECRET, resources.PROVIDER_SECRET, resources.PRIVATE_KEY)
-TEXT, TIMESTAMP = "text", "timestamp without time zone"
+TIMESTAMP = "timestamp without time zone"
 
 
 LOG_CONFIG = {
@@ -43,79 +45,32 @@ LOG_CONFIG = {
 
 
 class Table(NamedTuple):
-    """What a stream's table looks like: each column's type, and the API's name of its value."""
+    """What a stream's table looks like."""
 
     keys: int
     """How many of the columns, from the first one on, are the primary key."""
-    columns: dict[str, tuple[str, str]]
+    columns: dict[str, str]
+    """Each column's type."""
 
 
-_POOL_ID = {"user_pool_id": (TEXT, "UserPoolId")}
-_DATES = {
-    "created_at": (TIMESTAMP, "CreationDate"),
-    "updated_at": (TIMESTAMP, "LastModifiedDate"),
-}
+def described(stream: str) -> Table:
+    """The table that target-postgres must make of a stream's schema."""
+    made = TapCognito(config=ANY_POOL).streams[stream]
+    columns = made.schema["properties"].items()
+    return Table(
+        len(made.primary_keys),
+        {name: POSTGRES_TYPES[kind.get("format") or kind["type"][0]] for name, kind in columns},
+    )
+
+
 TABLES = {
-    "users": Table(
-        1,
-        {
-            "username": (TEXT, "Username"),
-            "email": (TEXT, ""),
-            "status": (TEXT, "UserStatus"),
-            "enabled": ("boolean", "Enabled"),
-            "created_at": (TIMESTAMP, "UserCreateDate"),
-            "updated_at": (TIMESTAMP, "UserLastModifiedDate"),
-            "attributes": ("jsonb", ""),
-        },
-    ),
-    "groups": Table(
-        2,
-        {
-            **_POOL_ID,
-            "group_name": (TEXT, "GroupName"),
-            "description": (TEXT, "Description"),
-            "role_arn": (TEXT, "RoleArn"),
-            "precedence": ("bigint", "Precedence"),
-            **_DATES,
-        },
-    ),
-    "group_memberships": Table(
-        3, {**_POOL_ID, "group_name": (TEXT, "GroupName"), "username": (TEXT, "Username")}
-    ),
-    "identity_providers": Table(
-        2,
-        {
-            **_POOL_ID,
-            "provider_name": (TEXT, "ProviderName"),
-            "provider_type": (TEXT, "ProviderType"),
-            "attribute_mapping": ("jsonb", "AttributeMapping"),
-            "idp_identifiers": ("jsonb", "IdpIdentifiers"),
-            **_DATES,
-        },
-    ),
-    "app_clients": Table(
-        2, {**_POOL_ID, "client_id": (TEXT, "ClientId"), "client_name": (TEXT, "ClientName")}
-    ),
-    "user_pool": Table(
-        1,
-        {
-            **_POOL_ID,
-            "id": (TEXT, "Id"),
-            "arn": (TEXT, "Arn"),
-            "name": (TEXT, "Name"),
-            "status": (TEXT, "Status"),
-            "estimated_number_of_users": ("bigint", "EstimatedNumberOfUsers"),
-            "mfa_configuration": (TEXT, "MfaConfiguration"),
-            "deletion_protection": (TEXT, "DeletionProtection"),
-            "domain": (TEXT, "Domain"),
-            "schema_attributes": ("jsonb", "SchemaAttributes"),
-            "policies": ("jsonb", "Policies"),
-            "lambda_config": ("jsonb", "LambdaConfig"),
-            "tags": ("jsonb", "UserPoolTags"),
-            **_DATES,
-        },
-    ),
+    stream: described(stream)
+    for stream in (
+        *("users", "groups", "group_memberships"),
+        *("identity_providers", "app_clients", "user_pool"),
+    )
 }
+"""Streams of every kind; tests/test_pool_streams.py has all of them."""
 each_stream = pytest.mark.parametrize("stream", TABLES)
 
 
@@ -129,16 +84,23 @@ def truth(pool: Pool, stream: str) -> list[tuple[Any, ...]]:
             {"GroupName": group, **user} for group in pool.groups for user in pool.members(group)
         ),
         "identity_providers": pool.providers.values(),
-        "app_clients": pool.clients.values(),
+        "app_clients": map(with_has_secret, pool.clients.values()),
         "user_pool": [{"EstimatedNumberOfUsers": len(pool), **pool.description}],
     }
-    return [
-        tuple(
-            _utc(item[name]) if kind == TIMESTAMP and name in item else item.get(name)
-            for kind, name in TABLES[stream].columns.values()
-        )
-        for item in ({**item, "UserPoolId": pool.id} for item in items[stream])
-    ]
+    return [_row(stream, item, pool.id) for item in items[stream]]
+
+
+def _row(stream: str, item: Wire, pool_id: str) -> tuple[Any, ...]:
+    dates: Wire = {
+        name: datetime.fromtimestamp(item[name], timezone.utc)
+        for name in ("CreationDate", "LastModifiedDate")
+        if name in item
+    }
+    kinds = TABLES[stream].columns
+    return tuple(
+        datetime.fromisoformat(value) if kinds[name] == TIMESTAMP and value else value
+        for name, value in record(stream, {**item, **dates}, pool_id).items()
+    )
 
 
 def by_key(stream: str, rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
@@ -165,7 +127,10 @@ REQUESTS: dict[str, Callable[[Pool], dict[str, int]]] = {
         "ListIdentityProviders": pages(len(pool.providers)),
         "DescribeIdentityProvider": len(pool.providers),
     },
-    "app_clients": lambda pool: {"ListUserPoolClients": pages(len(pool.clients))},
+    "app_clients": lambda pool: {
+        "ListUserPoolClients": pages(len(pool.clients)),
+        "DescribeUserPoolClient": len(pool.clients),
+    },
     "user_pool": lambda _: {"DescribeUserPool": 1},
 }
 """The formulas of docs/streams.md."""
@@ -244,10 +209,6 @@ def requests(emulator: Emulator) -> dict[str, int]:
 def _first_digit(user: Wire) -> str:
     (sub,) = (one["Value"] for one in user["Attributes"] if one["Name"] == "sub")
     return str(sub)[0]
-
-
-def _utc(seconds: float) -> datetime:
-    return datetime(1970, 1, 1) + timedelta(seconds=seconds)  # noqa: DTZ001 - as Postgres has it
 
 
 def large_pool() -> Pool:
@@ -341,7 +302,7 @@ def test_each_row_equals_the_pool(loaded: Loaded, stream: str) -> None:
 def test_each_table_has_its_columns_and_key(loaded: Loaded, stream: str) -> None:
     """Names, order and types of the columns and the primary key are as documented."""
     expected = TABLES[stream]
-    types = [(name, kind) for name, (kind, _) in expected.columns.items()]
+    types = list(expected.columns.items())
     keys = loaded.database.rows(
         "select column_name, table_name from information_schema.key_column_usage "
         "where table_schema = 'cognito' order by ordinal_position"
@@ -449,7 +410,7 @@ def test_providers_are_only_described_for_columns_that_need_it(
     small: Emulator, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Without mapping and identifiers nobody asks for details, which hold the secrets."""
-    dropped = ("attribute_mapping", "idp_identifiers")
+    dropped = ("provider_details", "attribute_mapping", "acr_mapping", "idp_identifiers")
     catalog = selecting(tmp_path, "identity_providers", without=dropped).read_text()
     TapCognito(config=emulator_config(small), catalog=json.loads(catalog)).sync_all()
     records = messages(capfd.readouterr().out, "RECORD")["identity_providers"]
@@ -492,6 +453,7 @@ def test_each_operation_has_the_pace_of_its_quota(
         "ListIdentityProviders": [5, 20],
         "DescribeIdentityProvider": [5, 20],
         "ListUserPoolClients": [5, 15],
+        "DescribeUserPoolClient": [5, 15],
         "DescribeUserPool": [5, 15],
     }
     own = [limiter for found in taken.values() for limiter in found if limiter.limit == 5]
@@ -509,6 +471,7 @@ def test_each_operation_has_the_pace_of_its_quota(
         ("ListIdentityProviders", {"identity_providers"}),
         ("DescribeIdentityProvider", {"identity_providers"}),
         ("ListUserPoolClients", {"app_clients"}),
+        ("DescribeUserPoolClient", {"app_clients"}),
         ("DescribeUserPool", {"user_pool"}),
     ],
 )
