@@ -7,9 +7,11 @@ import itertools
 import json
 import math
 import random
+import time
 from collections import Counter
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, NamedTuple
+from unittest.mock import Mock
 
 import pytest
 
@@ -17,6 +19,7 @@ from emulator import Emulator, Pool
 from support import emulator_config
 from tap_cognito.cognito import users
 from tap_cognito.errors import TapCognitoError
+from tap_cognito.streams.scan import ResumableScan
 from tap_cognito.streams.state import digest
 from tap_cognito.tap import TapCognito
 
@@ -470,6 +473,31 @@ def test_a_resumed_scan_says_so_in_one_line(
         source.run(part.state)
         (line,) = [text for text in caplog.messages if "esum" in text]
         assert line == f"Resuming the scan that was cut off: {100 * done / 16:.0f}% is done"
+
+
+# Size
+
+
+def test_the_volume_of_states_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The states of 10,000 pools are 64 KiB a second at most; small ones are all written."""
+    clock = itertools.count(0, 1 / 24)
+    now = next(clock)
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    stream = Mock(replication_method="FULL_TABLE", is_mirror=False, is_full_table=True)
+    stream.configure_mock(selected_columns=[], config={}, stream_state={})
+    stream.tap_state = {"bookmarks": {"users": stream.stream_state}}
+    sizes: list[int] = []
+    stream.write_state = lambda state: sizes.append(len(json.dumps(state)))
+    pool_ids = [f"us-east-1_Pool{number:05}" for number in range(10_000)]
+    scan = ResumableScan(stream, pool_ids)
+    for number, pool_id in enumerate(pool_ids, 1):
+        now = next(clock)
+        scan.update(Mock(pool_id=pool_id, done=set()), is_last=True)
+        if number == 500:
+            assert len(sizes) == number
+    assert sum(sizes) <= 1.3 * 65_536 * now
+    assert sizes[-1] > 0.9 * max(sizes)
+    assert max(sizes) < 400_000
 
 
 # Damage

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tap_cognito.streams.bookmarks import Bookmarks
     from tap_cognito.streams.state import Scan
 
-_SMALL_STATE = 1 << 15
+_SMALL_STATE = 1 << 14
 """Bytes up to which a state is written whenever it changes."""
 
 _BYTES_PER_SECOND = 1 << 16
@@ -160,4 +160,5 @@ class ResumableScan:
         self._state["scan"] = dump_scan(self._scan)
         self._write_state(self._tap_state)
         size = len(msgspec.json.encode(self._tap_state))
-        self._not_before = time.monotonic() + max(0, size - _SMALL_STATE) / _BYTES_PER_SECOND
+        pause = size / _BYTES_PER_SECOND if size > _SMALL_STATE else 0
+        self._not_before = time.monotonic() + pause
