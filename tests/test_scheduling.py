@@ -243,8 +243,8 @@ REGIONS = ("us-east-1", "eu-west-1")
 PLACES = [f"{account}_{region}" for account in ACCOUNTS for region in REGIONS]
 HOME = "999999999999"
 QUOTA = 30
-POOLS, USERS = 20, 1_000
-"""In each account and region, and in each of these pools: about 20 s at the tap's own pace."""
+POOLS, USERS = 20, 640
+"""In each account and region, and in each of these pools: some 400 requests, which take 16 s."""
 PATIENCE = 900
 """Seconds that partitions may take on a busy machine."""
 
@@ -283,6 +283,7 @@ class Dagster:
         self._path = installed(DAGSTER, folder)
         self._environment = {
             **meltano.environment,
+            "DAGSTER_GRPC_TIMEOUT_SECONDS": str(PATIENCE),
             "DAGSTER_HOME": str(self._home),
             "MELTANO_SYS_DIR_ROOT": str(own),
             "PATH": self._path,
@@ -362,22 +363,14 @@ def test_dagster_loads_accounts_and_regions_side_by_side(
 
     with ExitStack() as stack:
         dagster = Dagster(stack, meltano, tmp_path)
-        first = PLACES[0]
-        one_run, one_listing = dagster.load(first), seconds(first)
-        accounts.log.requests.clear()
         four_runs = dagster.load(*PLACES)
         listings = [seconds(place) for place in PLACES]
-        four_listings = accounts.log.seconds(operation="ListUsers")
-        figures = {
-            "one partition": f"{one_run:.1f} s, of which listing {one_listing:.1f} s",
-            "four partitions": f"{four_runs:.1f} s, of which listing {four_listings:.1f} s",
-            "their listings": " ".join(f"{listing:.1f}" for listing in listings),
-            "requests": accounts.log.by_operation(),
-        }
-        for name, value in figures.items():
-            record_testsuite_property(name, value)
-        assert accounts.log.count(outcome="throttled") == 0, figures
-        assert four_listings < 0.6 * sum(listings), figures
+        together = accounts.log.seconds(operation="ListUsers")
+        record_testsuite_property("four partitions", f"{four_runs:.1f} s, listing {together:.1f} s")
+        record_testsuite_property("their listings", " ".join(map("{:.1f} s".format, listings)))
+        record_testsuite_property("requests", json.dumps(accounts.log.by_operation()))
+        assert accounts.log.count(outcome="throttled") == 0
+        assert together < 0.6 * sum(listings), listings
         dagster("execute", "-j", "unite")
         check_every_user(accounts, database)
 
@@ -388,6 +381,11 @@ def test_dagster_loads_accounts_and_regions_side_by_side(
         dagster.load(PLACES[-1])
         assert accounts.log.count("AssumeRole") > 1
         check_every_user(accounts, database)
+
+        accounts.log.requests.clear()
+        one_run = dagster.load(PLACES[0])
+        alone = seconds(PLACES[0])
+        record_testsuite_property("one partition", f"{one_run:.1f} s, listing {alone:.1f} s")
 
 
 def kill_meltano(place: str) -> None:

@@ -52,13 +52,13 @@ def meltano_folder(place: str) -> Path:
     kinds={"meltano", "postgres"},
     retry_policy=dg.RetryPolicy(max_retries=2, delay=30, backoff=dg.Backoff.EXPONENTIAL),
 )
-def users() -> None:
+def users() -> dg.MaterializeResult[None]:
     """The users of all pools of an account in a region."""
     context = dg.AssetExecutionContext.get()
     account, _, region = context.partition_key.partition("_")
     # A run that is stopped gets a signal and can end in order. After one that was killed
     # Meltano's lock stays for minutes: `--force`, as dagster.yaml lets one run at a time.
-    dg.PipesSubprocessClient().run(
+    run = dg.PipesSubprocessClient().run(
         context=context,
         command=[
             *("meltano", "--environment=mirror", "run", "--force"),
@@ -72,6 +72,7 @@ def users() -> None:
             "TAP_COGNITO__LOAD_SCHEMA": schema(context.partition_key),
         },
     )
+    return run.get_materialize_result()
 
 
 @dg.asset(deps=[users], kinds={"postgres"})
