@@ -171,13 +171,13 @@ def records(stdout: str) -> list[dict[str, Any]]:
 
 
 def people(stdout: str) -> set[str]:
-    """Who is in the records of a run: user names, e-mail addresses, names, phone numbers, subs."""
+    """Who is in the records of a run: names of users and groups, addresses, numbers, subs."""
     texts: list[Any] = []
     for record in records(stdout):
         attributes = record.get("attributes")
         values = attributes if isinstance(attributes, dict) else {}
         texts += [values.get(key) for key in ("email", "name", "phone_number", "sub")]
-        texts += [record.get("username"), record.get("email")]
+        texts += [record.get(key) for key in ("username", "email", "group_name")]
     return {text for text in texts if isinstance(text, str) and len(text) > 5}
 
 
