@@ -14,13 +14,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from unittest.mock import Mock
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from emulator import Emulator, Pool
 from support import emulator_config
 from tap_cognito.cognito import users
+from tap_cognito.cognito.segments import DIGITS, is_partition
 from tap_cognito.errors import TapCognitoError
 from tap_cognito.streams.scan import ResumableScan
-from tap_cognito.streams.state import digest
+from tap_cognito.streams.state import digest, dump_scan, load_scan
 from tap_cognito.tap import TapCognito
 
 if TYPE_CHECKING:
@@ -541,3 +544,48 @@ def test_a_damaged_scan_is_never_half_used(capfdbinary: Capture, seed: int) -> N
             state["bookmarks"]["users"]["scan"] = scan
             records = len(source.run(state).of("RECORD"))
             assert records == 700, scan
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda values: st.lists(values) | st.dictionaries(st.text(), values),
+    max_leaves=8,
+)
+SCANS = st.fixed_dictionaries(
+    {"began": st.just(datetime.now(timezone.utc).isoformat()) | JSON, "scope": st.just("s") | JSON},
+    optional={
+        "version": JSON,
+        "complete": st.just(["p"]) | JSON,
+        "pools": st.fixed_dictionaries(
+            {},
+            optional={
+                "p": st.fixed_dictionaries(
+                    {},
+                    optional={
+                        "done": st.just(["0", "1"]) | JSON,
+                        "segments": st.just(list(DIGITS)) | st.just(["0", "1"]) | JSON,
+                        "count": st.integers() | JSON,
+                        "estimate": JSON,
+                    },
+                )
+            },
+        ),
+    },
+)
+
+
+@settings(deadline=None)
+@given(scan=SCANS | JSON, is_signed=st.booleans())
+def test_any_scan_is_taken_as_a_whole_or_not_at_all(scan: Any, *, is_signed: bool) -> None:
+    """Whatever stands in the state, a scan that is resumed is sound, and else there is a reason."""
+    if is_signed and isinstance(scan, dict):
+        scan = signed(scan)
+    loaded, reason = load_scan(scan, "s", ["p"], timedelta(hours=6))
+    assert bool(loaded) != bool(reason)
+    if loaded:
+        assert is_signed
+        assert dump_scan(loaded)["digest"]
+        assert 0 <= loaded.share_done(1) <= 1
+        for progress in loaded.pools.values():
+            assert not progress.segments or is_partition(progress.segments)
+            assert not progress.segments or progress.done <= set(progress.segments)

@@ -125,9 +125,10 @@ def load_scan(
         age = datetime.now(timezone.utc) - parse_date(scan.began)
     except (msgspec.ValidationError, AttributeError, TypeError, ValueError):
         return None, "its state is damaged"
-    if saved.get("digest") != digest(content) or not all(
+    is_sound = scan.complete.isdisjoint(scan.pools) and all(
         pool.is_sound for pool in scan.pools.values()
-    ):
+    )
+    if saved.get("digest") != digest(content) or not is_sound:
         return None, "its state is damaged"
     if scan.scope != scope or not scan.pools.keys() | scan.complete <= set(pool_ids):
         return None, "pools, filter, columns, replication or maps differ"
