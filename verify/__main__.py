@@ -101,8 +101,8 @@ def _verify(config: Mapping[str, Any]) -> Report:
     report.tap_seconds = time.monotonic() - start
 
     if not user_filter:
-        # No more pages than without a filter: so many are needed if it is applied after paging.
-        segment = pool.users(report.segment, 'sub ^= "0"', max_pages=len(report.whole.pages))
+        # A filter that is applied after paging needs as many pages as all users do.
+        segment = pool.users(report.segment, 'sub ^= "0"', max_pages=2 * len(report.whole.pages))
         report.segment_users = sum(1 for _ in _shown('a plain loop, sub ^= "0"', segment))
     report.comparison = compare(report.plain.rows, report.tap.rows, pool)
     return report
