@@ -26,7 +26,6 @@ ENVIRONMENT = {
     "AWS_SECRET_ACCESS_KEY": "benchmark",
     "AWS_DEFAULT_REGION": "us-east-1",
     "AWS_PAGER": "",
-    "PGTZ": "UTC",
 }
 """Replaces the AWS and Postgres settings of whoever runs the benchmark."""
 

@@ -29,10 +29,13 @@ def pytest_configure() -> None:
 
     And let botocore read the descriptions of AWS's services once, not for each of a thousand
     sessions; and let SIGTERM end the tests as Ctrl-C does, with all that they have started.
+    SIGHUP, which programs that are started by nohup ignore, is as usual.
     """
     forget_settings()
     botocore.session.create_loader = functools.cache(botocore.session.create_loader)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:

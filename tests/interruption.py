@@ -79,7 +79,7 @@ def load_while(
         (folder / "target.log").open("wb") as log,
         subprocess.Popen(
             [program, "--config", path],
-            env={**os.environ, "PGTZ": "UTC"},
+            env=dict(os.environ),
             stdin=tap.stdout,
             stdout=subprocess.DEVNULL,
             stderr=log,

@@ -186,6 +186,5 @@ def _environment(more: Mapping[str, str] | None) -> dict[str, str]:
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "PGTZ": "UTC",
         **(more or {}),
     }

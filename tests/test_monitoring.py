@@ -33,7 +33,7 @@ def emulator() -> Iterator[Emulator]:
 def test_the_lines_of_a_run_are_those_that_are_shown(emulator: Emulator) -> None:
     """Numbers apart, a run writes the line of its end and both metrics as the document does."""
     written = run_tap(emulator_config(emulator)).stderr
-    shown = re.findall(r"(?m)^\| `((?:Read|METRIC).+?)` \|", TEXT)
+    shown = re.findall(r"(?m)^\| `((?:Read |METRIC: ).+?)` \|", TEXT)
     assert len(shown) == 3
     for line in shown:
         pattern = re.sub(r"\\?…", ".*", re.sub(r"[\d,.]*\d", r"[\\d,.]+", re.escape(line)))
@@ -69,11 +69,18 @@ def test_a_mirror_tells_its_age(emulator: Emulator, database: Database) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "status"), [(["--nonsense"], 2), (["--catalog", "missing"], 1)]
+    ("arguments", "pool_id", "status"),
+    [
+        ([], "us-east-1_Emulated1", 0),
+        ([], "us-east-1_NotThere", 1),
+        (["--nonsense"], "us-east-1_Emulated1", 2),
+        (["--catalog", "missing"], "us-east-1_Emulated1", 2),
+    ],
 )
 def test_the_exit_status_is_documented(
-    arguments: list[str], status: int, emulator: Emulator
+    arguments: list[str], pool_id: str, status: int, emulator: Emulator
 ) -> None:
-    """A wrong command line and a failure have the status of the table."""
-    assert run_tap(emulator_config(emulator), *arguments).returncode == status
+    """A run, a failure and a wrong command line have the status of the table."""
+    config = emulator_config(emulator, user_pool_id=pool_id)
+    assert run_tap(config, *arguments).returncode == status
     assert f"\n| {status} | " in TEXT

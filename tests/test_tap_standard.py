@@ -29,7 +29,11 @@ def _pool(moto_pool: Pool) -> Iterator[None]:
         # RFC 3339 wants an offset, which would be wrong in a database with another time zone.
         checkers = DEFAULT_JSONSCHEMA_VALIDATOR.FORMAT_CHECKER.checkers
         is_date_time = checkers["date-time"][0]
-        patch.setitem(checkers, "date-time", (lambda text: is_date_time(f"{text}Z"), ()))
+        patch.setitem(
+            checkers,
+            "date-time",
+            (lambda value: not isinstance(value, str) or is_date_time(f"{value}Z"), ()),
+        )
         for name, value in moto_pool.config.items():
             patch.setitem(_config, name, value)
         yield
@@ -39,5 +43,11 @@ TestTapCognito = get_tap_test_class(
     TapCognito,
     config=_config,
     catalog=_catalog,
-    suite_config=SuiteConfig(max_records_limit=None),
+    suite_config=SuiteConfig(
+        max_records_limit=None,
+        ignore_no_records_for_streams=[
+            # moto's pool has none of these, or moto can't be asked.
+            *("domains", "log_delivery", "resource_servers", "risk_configurations"),
+        ],
+    ),
 )
