@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from emulator import Emulator, Pool
+from emulator.filters import Condition
 from emulator.user_operations import UserOperations
 from listings import scan
+from tap_cognito.cognito.segments import sub_of
 from tap_cognito.cognito.users import PAGE_SIZE
 from tap_cognito.errors import TapCognitoError
 
@@ -155,3 +157,18 @@ def test_a_token_that_is_always_refused_far_in_ends_the_scan() -> None:
         with pytest.raises(TapCognitoError, match="refuses the pagination tokens"):
             scan(emulator)
         assert emulator.log.count() < 3 * pages
+
+
+def test_a_user_that_the_first_segment_hides_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the first segment is complete with the page that tells the pool's size."""
+    pool = Pool(800)
+    subs = {sub_of(user): user["Username"] for user in list(pool.users())[:PAGE_SIZE]}
+    hidden = next(sub for sub in subs if sub.startswith("0"))
+    accepts = Condition.accepts
+    monkeypatch.setattr(
+        Condition,
+        "accepts",
+        lambda self, actual: (self.attribute, actual) != ("sub", hidden) and accepts(self, actual),
+    )
+    with Emulator(pool) as emulator:
+        assert usernames(scan(emulator)) == usernames(list(pool.users()))

@@ -15,12 +15,14 @@ import pytest
 from emulator import Emulator, Pool
 from emulator.api import Api
 from listings import pages, pool_of
+from support import emulator_config
 from tap_cognito.aws_errors import Kind, classify
 from tap_cognito.cognito import client, responses
 from tap_cognito.cognito.client import CognitoClient
 from tap_cognito.cognito.listing import UserPool
 from tap_cognito.cognito.quotas import Quotas
 from tap_cognito.errors import TapCognitoError
+from tap_cognito.tap import TapCognito
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -59,12 +61,22 @@ def test_a_malformed_user_fails_the_scan(user: str, monkeypatch: pytest.MonkeyPa
     assert time.process_time() - began < 5
 
 
+def test_a_malformed_response_fails_its_stream_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Through the tap it is a failure of the stream, as any other, and no bug."""
+    monkeypatch.setattr(Api, "answer", lambda *_: '{"Users": [{"Attributes": []}]}')
+    with Emulator(Pool(1)) as emulator:
+        tap = TapCognito(config=emulator_config(emulator))
+        with pytest.raises(TapCognitoError, match=r"^`users`: the response to ListUsers is malf"):
+            tap.sync_all()
+
+
 def test_dates_come_as_numbers_or_text(monkeypatch: pytest.MonkeyPatch) -> None:
     """Epoch seconds, as AWS sends them, and ISO 8601, as some emulators do, are the same moment."""
     users = [
         {"Username": "a", "UserCreateDate": DATE},
         {"Username": "b", "UserCreateDate": "2023-11-14T22:13:20Z"},
         {"Username": "c", "UserCreateDate": "2023-11-14T17:13:20-05:00"},
+        {"Username": "d", "UserCreateDate": "2023-11-14T22:13:20"},
     ]
     monkeypatch.setattr(Api, "answer", lambda *_: json.dumps({"Users": users}))
     with Emulator(Pool(1)) as emulator:

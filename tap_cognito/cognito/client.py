@@ -35,8 +35,7 @@ if TYPE_CHECKING:
     from tap_cognito.cognito.rate_limiter import RateLimiter
 
 RETRY_SECONDS = 60.0
-"""Seconds in which a request that fails is sent again; throttled ones are for as long as it takes.
-"""
+"""Seconds for which a failing request is retried; a throttled one is retried without limit."""
 
 START_SECONDS = 10.0
 """The same while nothing was ever there to connect to: then it is a setting that is wrong."""
@@ -149,8 +148,11 @@ class CognitoClient:
                 answer: dict[str, Any] = send(**parameters)
             except (BotoCoreError, ClientError, TruncatedResponseError) as error:
                 kind = _kind(error)
+                if kind is not Kind.TRANSIENT:
+                    self._note_answer()
                 if kind is Kind.THROTTLED:
                     _slow_down(operation, limiters)
+                    began = None
                     continue
                 failures += 1
                 began = self._note_failure(began, error)
@@ -158,14 +160,17 @@ class CognitoClient:
                 if kind is not Kind.TRANSIENT or time.monotonic() - began > limit:
                     raise self._explain(error, operation, parameters) from None
             else:
-                self._failing_since = None
-                self._has_connected = True
+                self._note_answer()
                 return answer
             if failures > 1:
                 logger.info("%s failed %s times, retrying", operation, failures)
             backoff = min(MAX_BACKOFF, _BASE_BACKOFF * 2 ** (failures - 1))
             if cancel.wait(random.random() * backoff):  # noqa: S311 - jitter
                 raise Cancelled
+
+    def _note_answer(self) -> None:
+        self._failing_since = None
+        self._has_connected = True
 
     def _note_failure(self, began: float | None, error: Exception) -> float:
         """Give the time since when a request fails: no request outlives a complete outage."""
@@ -181,7 +186,7 @@ class CognitoClient:
     ) -> TapCognitoError:
         if isinstance(error, TruncatedResponseError):
             return TapCognitoError(
-                f"the response to {operation} is truncated or isn't JSON, again and again: check "
+                f"the response to {operation} is truncated or isn't JSON, repeatedly: check "
                 "proxies and `endpoint_url`"
             )
         request = Request(operation, self._client, parameters.get("UserPoolId"))

@@ -42,6 +42,26 @@ _REFUSED = (
 logger = logging.getLogger("tap-cognito.listing")
 
 
+class LoopDetector:
+    """Finds tokens that come again, by Brent's method: it needs no memory of all tokens."""
+
+    def __init__(self) -> None:
+        self._number = 0
+        self._landmark: str | None = None
+
+    def check(self, token: str | None) -> None:
+        """Take the next token.
+
+        Raises:
+            TapCognitoError: If the tokens go round.
+        """
+        if token is not None and token == self._landmark:
+            raise TapCognitoError(_ENDLESS)
+        self._number += 1
+        if self._number & (self._number - 1) == 0:
+            self._landmark = token
+
+
 class Page(NamedTuple):
     """One response of a listing."""
 
@@ -135,7 +155,7 @@ class Listing:
     def _pages(self, token: str | None, cancel: threading.Event) -> Iterator[Page]:
         request = {**self.parameters, **self._limit}
         token_name = next(iter(TOKENS & self.client.parameters(self.operation).keys()), None)
-        landmark: str | None = None
+        loops = LoopDetector()
         for number in itertools.count(1):
             if token is not None and token_name:
                 request[token_name] = token
@@ -145,11 +165,7 @@ class Listing:
             yield page._replace(is_last=is_last)
             if is_last:
                 return
-            # Brent's loop detection: it needs no memory of all tokens.
-            if token == landmark:
-                raise TapCognitoError(_ENDLESS)
-            if number & (number - 1) == 0:
-                landmark = token
+            loops.check(token)
 
     def _page(self, request: Mapping[str, Any], cancel: threading.Event, attempts: int) -> Page:
         for attempt in itertools.count(1):

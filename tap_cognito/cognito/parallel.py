@@ -36,7 +36,7 @@ class Batch(NamedTuple):
     item_count: int = 0
     """How many items the records were made of."""
     is_last: bool = False
-    """Whether the source is: nothing of it is missing, unless there is an error."""
+    """Whether this is the source's last batch: nothing is missing, unless there is an error."""
     error: Exception | None = None
 
 

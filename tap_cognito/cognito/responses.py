@@ -46,10 +46,12 @@ class TruncatedResponseError(Exception):
 class MalformedResponseError(TapCognitoError):
     """A response that Cognito doesn't give."""
 
-    def __init__(self, operation: str, reason: str) -> None:
-        super().__init__(
-            f"the response to {operation} is malformed ({reason}): check proxies and `endpoint_url`"
-        )
+
+def malformed(operation: str, reason: str) -> MalformedResponseError:
+    """Report a malformed response, without quoting it."""
+    return MalformedResponseError(
+        f"the response to {operation} is malformed ({reason}): check proxies and `endpoint_url`"
+    )
 
 
 class _Body(BytesIO):
@@ -92,7 +94,7 @@ def receive(
         body.write(chunk)
         if body.tell() > MAX_BODY_BYTES:
             raw.close()
-            raise MalformedResponseError("a request", "too large")
+            raise malformed("a request", "too large")
         if time.monotonic() > deadline:
             raw.close()
             raise ReadTimeoutError(endpoint_url="")
@@ -120,7 +122,7 @@ def parse(
     try:
         answer = _decode(response_dict["body"])
     except RecursionError:
-        raise MalformedResponseError(operation_model.name, "nested too deep") from None
+        raise malformed(operation_model.name, "nested too deep") from None
     shape = operation_model.output_shape
     expected = set(shape.members) - TOKENS if shape else set()
     if not isinstance(answer, dict) or all(answer.get(member) is None for member in expected):
@@ -170,9 +172,9 @@ def items_of(
         found = found.get(member) if isinstance(found, dict) else None
     items = [found] if isinstance(found, dict) else found
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        raise MalformedResponseError(operation, f"no {result}")
+        raise malformed(operation, f"no {result}")
     if key and not all(isinstance(item.get(key), str) for item in items):
-        raise MalformedResponseError(operation, f"{result} without {key}")
+        raise malformed(operation, f"{result} without {key}")
     for item in items:
         for name in _DATES & item.keys():
             if item[name] is not None:
@@ -186,7 +188,8 @@ def _date(operation: str, value: Any) -> datetime:
         if type(value) in {int, float} and math.isfinite(value):
             return _EPOCH + timedelta(milliseconds=round(value * 1000))
         if isinstance(value, str) and len(value) <= _LONGEST_DATE:
-            return parse_timestamp(value)
+            moment = parse_timestamp(value)
+            return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
     except (OverflowError, ValueError):
         pass
-    raise MalformedResponseError(operation, "an impossible date")
+    raise malformed(operation, "an impossible date")

@@ -8,13 +8,12 @@ from array import array
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
-from tap_cognito.errors import FeatureUnavailableError, ResourceNotFoundError
+from tap_cognito.errors import FeatureUnavailableError, ResourceNotFoundError, TapCognitoError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from tap_cognito.cognito.listing import Item, Listing, Page
-    from tap_cognito.errors import TapCognitoError
 
 logger = logging.getLogger("tap-cognito.source")
 
@@ -189,7 +188,7 @@ class Nested(Source):
         self._keep = keep
         self._sent = SentItems()
         self._children: dict[str, Listing] = {}
-        self._missing: dict[str, TapCognitoError] = {}
+        self._missing: set[str] = set()
 
     def start(self) -> Iterable[Listing]:
         """Begin with the parents, or with what comes before them."""
@@ -215,7 +214,7 @@ class Nested(Source):
     def fail(self, listing: Listing, error: TapCognitoError) -> Step:
         """Ask whether a thing that isn't found is really gone."""
         if listing.name in self._children and isinstance(error, ResourceNotFoundError):
-            self._missing[listing.name] = error
+            self._missing.add(listing.name)
         else:
             super().fail(listing, error)
         return Step([], self._end(listing))
@@ -236,5 +235,7 @@ class Nested(Source):
     def _check(self, parents: list[Item]) -> Step:
         for child in self._children_of(parents):
             if child.name in self._missing:
-                raise self._missing[child.name]
+                raise TapCognitoError(
+                    f"{child.operation} doesn't find what {self._parents.operation} lists: retry"
+                )
         return Step([])

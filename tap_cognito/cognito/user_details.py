@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tap_cognito.cognito.errors import UserNotFoundError
+from tap_cognito.cognito.listing import LoopDetector
 from tap_cognito.cognito.source import SentItems, Source, Step
 from tap_cognito.cognito.users import doubt
+from tap_cognito.errors import InvalidParameterError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,6 +42,8 @@ class UserDetails(Source):
         self._why_unknown = "the pool doesn't report that it is empty"
         self._sent = SentItems()
         self._count = 0
+        self._loops = LoopDetector()
+        self._restarted_at = -1
 
     def start(self) -> Iterable[Listing]:
         """Begin with the number of users, for the progress."""
@@ -54,13 +58,20 @@ class UserDetails(Source):
         users = self._sent.add(listing, page)
         self._count += len(users)
         if page.token:
+            self._loops.check(page.token)
             return Step([], [*map(self._detail, users), self._page(page.token)])
         if self._prove_empty and not self._count and self.estimate != 0:
             raise doubt(self._why_unknown)
         return Step([], map(self._detail, users))
 
     def restart(self, listing: Listing) -> None:
-        """Ask for nobody again who is listed again."""
+        """Ask for nobody again who is listed again; fail if that leads no further."""
+        if self._restarted_at == self._count:
+            raise InvalidParameterError(
+                "Cognito refuses the pagination tokens of ListUsers, wherever it begins: retry"
+            )
+        self._restarted_at = self._count
+        self._loops = LoopDetector()
         self._sent.restart(listing)
 
     def fail(self, listing: Listing, error: TapCognitoError) -> Step:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from tap_cognito.cognito.listing import Page
+from tap_cognito.cognito.listing import LoopDetector, Page
 from tap_cognito.cognito.segments import DIGITS, all_start_with, divide, sub_of
 from tap_cognito.cognito.source import SentItems, Source, Step
 from tap_cognito.errors import InvalidParameterError, TapCognitoError
@@ -62,6 +62,7 @@ class UserListings(Source):
         self._is_divisible = not user_filter
         self._sent = SentItems(_REMEMBERED)
         self._first = Page([], None)
+        self._loops = LoopDetector()
         self._unseen: dict[str, str] = {}
         self._lookups: dict[str, tuple[str, str]] = {}
         self._count = 0
@@ -131,6 +132,7 @@ class UserListings(Source):
         if self._first.token or page.token is None or not self._is_divisible:
             return self._send(self._plain, page)
         if not page.items:
+            self._loops.check(page.token)
             return Step([], [self._plain.part(page.token, 1)])
         self._first = page
         if all_start_with(tuple(DIGITS), page.items):
@@ -168,7 +170,7 @@ class UserListings(Source):
         if page.token:
             segments.append(listing.part(page.token))
         step = self._receive_segment(listing, page, DIGITS[0])
-        return step._replace(start=[self._describe, *segments])
+        return step._replace(start=[self._describe, *segments, *step.start])
 
     def _receive_estimate(self, description: Item) -> Step:
         estimate = description.get("EstimatedNumberOfUsers")
@@ -224,7 +226,8 @@ class UserListings(Source):
             return self._fall_back("a user of its first page came in no segment")
         if page.token:
             return Step([])
-        del self._lookups[listing.name], self._unseen[name]
+        del self._lookups[listing.name]
+        self._unseen.pop(name, None)
         if any(prefix == other for _, other in self._lookups.values()):
             return Step([])
         return self._complete(prefix, Step([]))

@@ -11,7 +11,7 @@ from singer_sdk.helpers._util import utc_now
 from singer_sdk.singerlib import RecordMessage
 
 from tap_cognito.cognito import parallel
-from tap_cognito.cognito.responses import MalformedResponseError
+from tap_cognito.cognito.responses import malformed
 from tap_cognito.errors import CredentialsError, TapCognitoError, bug
 from tap_cognito.progress import Progress
 from tap_cognito.streams.bookmarks import REPLICATION_KEY, Bookmarks
@@ -154,7 +154,7 @@ class CognitoStream(Stream):
                 for item in items
             ]
         except (LookupError, TypeError, ValueError, AttributeError) as error:
-            raise MalformedResponseError(f"list `{self.name}`", type(error).__name__) from None
+            raise malformed(f"a request for `{self.name}`", type(error).__name__) from None
 
     def _failure(self, error: Exception, pool_id: str | None = None) -> TapCognitoError:
         """Name what couldn't be read; the other streams and pools are."""
@@ -168,7 +168,7 @@ class CognitoStream(Stream):
             return self._failure(failures[-1])
         return TapCognitoError(
             f"`{self.name}`: {len(failures):,} of {pools:,} pools couldn't be read, the others "
-            "were: a line of its own tells of each"
+            "were: each has a line above"
         )
 
     def check(self) -> str:

@@ -89,6 +89,9 @@ class ResumableScan:
             stream.logger.info("Resuming the scan that was cut off: %.0f%% is done", share)
         else:
             del self._state["scan"]
+            if isinstance(saved, dict) and isinstance(saved.get("version"), int):
+                # The version of the next scan must be greater than that of its records.
+                self._state["version"] = max(self._state.get("version") or 0, saved["version"])
             stream.logger.info("Starting over, not resuming the scan that was cut off: %s", reason)
         return scan
 

@@ -71,8 +71,8 @@ class UsersStream(CognitoStream):
         counts = []
         for region in self._regions():
             for pool in region.pools(1):
-                for page in UserListings(pool).start():
-                    next(page.read(threading.Event()))
+                for listing in UserListings(pool, self.config.get("user_filter")).start():
+                    next(listing.read(threading.Event()))
                 counts.append(f"{pool.id} has {_estimate(pool)}")
         return f"{self.name}: ok, by cognito-idp:ListUsers; {', '.join(counts)}"
 
