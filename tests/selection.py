@@ -47,7 +47,9 @@ def group(file: Path) -> str:
 
 
 def is_fast(item: pytest.Function) -> bool:
-    """Tell whether a test needs no other process, no Postgres and no Meltano."""
+    """Tell whether a test needs no other process, no Postgres, no Meltano and no minutes."""
+    if item.get_closest_marker("slow"):
+        return False
     return _SERVERS.isdisjoint(item.fixturenames) and not _starts_programs(item)
 
 
