@@ -12,7 +12,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from tap_cognito import logs
-from tap_cognito.errors import StreamsFailedError, TapCognitoError
+from tap_cognito.errors import StreamsFailedError, TapCognitoError, bug
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -72,8 +72,7 @@ def _run() -> int:
     try:
         return _command()
     except Exception as error:  # noqa: BLE001 - the last resort
-        bug = logs.describe_bug(type(error), error.__traceback__)
-        return _fail(f"{bug}. TAP_COGNITO_LOGLEVEL=DEBUG shows more", error)
+        return _fail(str(bug(error)), error)
 
 
 def _command() -> int:

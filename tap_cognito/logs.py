@@ -13,10 +13,10 @@ import os
 import re
 import sys
 import threading
-import traceback
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, TextIO
 from urllib.parse import unquote, urlsplit
+
+from tap_cognito.errors import bug
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -136,21 +136,6 @@ def quiet_libraries() -> None:
         logging.getLogger(name).addFilter(_has_no_traceback)
 
 
-def describe_bug(kind: type[BaseException], trace: TracebackType | None) -> str:
-    """Say where something failed that nobody foresaw.
-
-    Args:
-        kind: The class of the exception. Its text may hold anything.
-        trace: Its traceback.
-
-    Returns:
-        One line with the class and the place.
-    """
-    where = traceback.extract_tb(trace)[-1:]
-    places = [f" in {at.name}, line {at.lineno} of {PurePath(at.filename).name}" for at in where]
-    return f"a bug: {kind.__name__}{''.join(places)}"
-
-
 class _Record(logging.LogRecord):
     """A log record of one clean line. Its traceback has frames, but no texts of exceptions."""
 
@@ -257,8 +242,8 @@ def _without_values(
 
 
 def _log_exception(
-    kind: type[BaseException], _: BaseException | None, trace: TracebackType | None
+    kind: type[BaseException], error: BaseException | None, trace: TracebackType | None
 ) -> None:
     if kind is not SystemExit:
-        logger.error("%s", describe_bug(kind, trace))
+        logger.error("%s", bug((error or kind()).with_traceback(trace)))
         logger.debug("%s", kind.__name__, exc_info=_without_values(kind, None, trace))

@@ -72,7 +72,7 @@ CATALOG = Draft202012Validator(
 )
 
 _BOOKMARK = {
-    "replication_key": _TEXT,
+    "replication_key": {**_TEXT, "pattern": "^[a-z_]{1,40}$"},
     "replication_key_value": {**_TEXT, "maxLength": LONGEST_DATE},
     "replication_key_signpost": {**_TEXT, "maxLength": LONGEST_DATE},
     "starting_replication_value": {**_TEXT, "maxLength": LONGEST_DATE},

@@ -91,8 +91,8 @@ def explain_failure(error: BaseException, stream: str) -> str:
             column = _shown(frame.f_locals.get("property_name") or _FILTER)
     reason = type(error.__cause__ or error).__name__
     return (
-        f"`stream_maps`: the expression for {column} of `{stream}` failed ({reason}): it must work "
-        "for every record, and for nulls"
+        f"`stream_maps`: the expression for {column} of `{stream}` fails on a record ({reason}): "
+        "does it take a null?"
     )
 
 

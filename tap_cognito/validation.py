@@ -12,7 +12,6 @@ import re
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from singer_sdk.helpers._compat import datetime_fromisoformat
 from singer_sdk.typing import DEFAULT_JSONSCHEMA_VALIDATOR
 
 from tap_cognito import urls
@@ -131,7 +130,7 @@ def parse_date(text: str) -> datetime:
     """
     if len(text) > LONGEST_DATE:
         raise ValueError
-    moment: datetime = datetime_fromisoformat(text)
+    moment = datetime.fromisoformat(text.replace("Z", "+00:00"))  # for Python 3.10
     return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 

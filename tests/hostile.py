@@ -98,7 +98,7 @@ def _true(asked: Asked, *headers: str) -> bytes:
 ATTACKS: dict[str, Callable[[Asked], bytes]] = {
     "mutated": _mutate,
     "known code": _known_code,
-    "unknown code": lambda asked: error("PlantedException", asked.echo),
+    "unknown code": lambda asked: error("UnknownException", asked.echo),
     "a person as code": lambda asked: error(PERSON, asked.echo),
     "escapes as code": lambda asked: error(ESCAPES, asked.echo),
     "a long code": lambda asked: error("zqperson" * 40_000, asked.echo),

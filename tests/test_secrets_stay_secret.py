@@ -493,7 +493,7 @@ def test_a_file_with_anything_in_it_is_not_repeated(
     bookmark = {"replication_key": "updated_at", "replication_key_value": "2026-01-01T00:00:00"}
     partition = {"context": {"user_pool_id": "us-east-1_Emulated1"}, "filter": "0a", **bookmark}
     files = {
-        "config": config(hostile, **TEMPORARY, stream_maps={"users": {"email": "md5(email)"}}),
+        "config": config(hostile, **TEMPORARY, stream_maps={"users": {"email": "str(email)"}}),
         "catalog": catalog,
         "state": {"bookmarks": {"users": {**bookmark, "partitions": [partition], "version": 1}}},
     }

@@ -308,6 +308,19 @@ def test_every_contradiction_is_said_at_once() -> None:
 # Through the command line
 
 
+@pytest.mark.parametrize("form", [[], ["--format=markdown"]])
+def test_about_says_what_each_setting_means(form: list[str]) -> None:
+    """As text and as Markdown: each with its description, and its default if there is one."""
+    schema = copy.deepcopy(settings.SCHEMA)
+    TapCognito.append_builtin_config(schema)
+    shown = " ".join(run_tap({}, "--about", *form).stdout.split())
+    for name, setting in schema["properties"].items():
+        assert name in shown
+        assert " ".join(setting["description"].split()) in shown
+        default = setting.get("default", "")
+        assert str(default) in shown or json.dumps(default) in shown
+
+
 @pytest.mark.parametrize(
     ("given", "expected"),
     [

@@ -214,6 +214,7 @@ def test_a_state_of_this_tap_is_read(tmp_path: Path, state: dict[str, Any]) -> N
         ({"replication_key_value": "2999-01-01T00:00:00"}, "has a bookmark that no run has made"),
         ({"replication_key_value": "1900-01-01T00:00:00Z"}, "has a bookmark that no run has made"),
         ({"version": -1}, "at `bookmarks.version`"),
+        ({"replication_key": "jane@example.com"}, "at `bookmarks.replication_key`"),
         ({"version": "jane"}, "at `bookmarks.version`"),
         ({"scan": "jane"}, "at `bookmarks.scan`"),
         ({"jane@example.com": 1}, "is not of this tap's form, at `bookmarks`"),

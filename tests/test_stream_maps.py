@@ -115,5 +115,5 @@ def test_an_expression_that_fails_on_a_record_is_named(
     with pytest.raises(Exception, match=r".") as raised:
         tap.mapper.stream_maps["users"][0].transform({"username": "jane", "email": None})
     text = explain_failure(raised.value, "users")
-    assert f"the expression for `{column}` of `users` failed ({reason})" in text
+    assert f"the expression for `{column}` of `users` fails on a record ({reason})" in text
     assert "jane" not in text

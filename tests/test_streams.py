@@ -632,7 +632,7 @@ def test_a_stream_map_that_fails_is_one_line_that_names_the_setting(small: Emula
     maps = {"users": {"email": "md5(email)"}}
     run = run_tap(emulator_config(small, stream_maps=maps, stream_map_config={}))
     (line,) = errors(run)
-    assert "`stream_maps`: an expression fails on a record" in line
+    assert "`stream_maps`: the expression for `email` of `users` fails on a record" in line
     assert run.returncode == 1
 
 

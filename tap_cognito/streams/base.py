@@ -14,6 +14,7 @@ from tap_cognito.cognito import parallel
 from tap_cognito.cognito.responses import malformed
 from tap_cognito.errors import CredentialsError, TapCognitoError, bug
 from tap_cognito.progress import Progress
+from tap_cognito.stream_maps import explain_failure
 from tap_cognito.streams.bookmarks import REPLICATION_KEY, Bookmarks
 from tap_cognito.streams.catalog import check_columns, check_replication
 from tap_cognito.streams.columns import Column, Item
@@ -259,10 +260,7 @@ class CognitoStream(Stream):
             try:
                 mapped = stream_map.transform(record)
             except Exception as error:  # noqa: BLE001 - a user's expression may do anything
-                raise TapCognitoError(
-                    f"`stream_maps`: an expression fails on a record ({type(error).__name__}): "
-                    "does it take a null?"
-                ) from None
+                raise TapCognitoError(explain_failure(error, self.name)) from None
             if mapped is not None:
                 self._write_message(
                     RecordMessage(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
-from tap_cognito.streams.state import digest, format_date, parse_date
+from tap_cognito.streams.state import digest, format_date
+from tap_cognito.validation import parse_date
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

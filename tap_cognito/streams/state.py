@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from tap_cognito.cognito.segments import is_partition
+from tap_cognito.validation import parse_date
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -63,16 +64,6 @@ class Scan(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
 def digest(*parts: Any) -> str:
     """Give a short text that differs when any of the parts does, and tells nothing of them."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def parse_date(text: str) -> datetime:
-    """Parse ISO 8601 text; without an offset it is UTC.
-
-    Raises:
-        ValueError: If it is none.
-    """
-    moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
 def format_date(moment: datetime) -> str:
