@@ -416,7 +416,7 @@ def test_each_failed_pool_has_a_line_and_the_run_one(
     (end,) = [text for text in caplog.messages if text.startswith("Read ")]
     assert end.startswith("Read 700 users of 1 pools (2 failed) with ")
     assert str(run.error) == (
-        "`users`: 2 of 3 pools couldn't be read, the others were: a line of its own tells of each"
+        "`users`: 2 of 3 pools couldn't be read, the others were: each has a line above"
     )
 
 
