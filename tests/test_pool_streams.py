@@ -330,5 +330,5 @@ def test_no_such_pool_is_never_taken_for_gone(
 ) -> None:
     """When details are denied to exist that the list still has, the run fails."""
     emulator.refused = {operation: "ResourceNotFoundException"}
-    with pytest.raises(ResourceNotFoundError):
+    with pytest.raises(TapCognitoError, match=f"{operation} doesn't find what |no user pool "):
         TapCognito(config=config_of(emulator), catalog=catalog(stream)).sync_all()
