@@ -26,7 +26,8 @@ class Progress:
         name: What is read, such as `users`.
         logger: Where to log.
         regions: Where it is read.
-        done_before: Pools of these that an earlier run has read.
+        pools_before: Pools of these that an earlier run has read.
+        count_before: What it has read of a pool that is not complete.
     """
 
     def __init__(
@@ -34,14 +35,16 @@ class Progress:
         name: str,
         logger: logging.Logger,
         regions: Sequence[Region],
-        done_before: int = 0,
+        pools_before: int = 0,
+        count_before: int = 0,
     ) -> None:
         self._name = name
         self._logger = logger
         self._quotas = [region.client.quotas for region in regions]
         self._pools = sum(len(region.pool_ids) for region in regions)
         self._are_many = self._pools > 1
-        self._pools -= done_before
+        self._pools -= pools_before
+        self._count_before = count_before
         self._pools_done = self._pools_failed = 0
         self._count = 0
 
@@ -67,7 +70,8 @@ class Progress:
                 self._name, self._count, self._pools_done, self._pools, requests / seconds, seconds
             )
         else:
-            line = format_progress(self._name, self._count, batch.source.estimate, seconds)
+            total = batch.source.estimate
+            line = format_progress(self._name, self._count, total, seconds, self._count_before)
         self._logger.info("%s", line)
 
     def __exit__(
@@ -100,23 +104,27 @@ class Progress:
         return sum(count[0] for count in counts), sum(count[1] for count in counts)
 
 
-def format_progress(name: str, count: int, total: int | None, seconds: float) -> str:
+def format_progress(
+    name: str, count: int, total: int | None, seconds: float, before: int = 0
+) -> str:
     """Give a line about one pool.
 
     Args:
         name: What is read, such as `users`.
-        count: How many so far.
+        count: How many so far, in this run.
         total: How many there are, an estimate; `None` if unknown.
         seconds: Since the start.
+        before: How many an earlier run has read.
 
     Returns:
         Such as `12,345 of about 60,000 users (21%), 1,430 users/s, about 33 s left`.
     """
     speed = count / seconds
-    if not total or count > total:
-        return f"{count:,} {name}, {speed:,.0f} {name}/s"
-    left = f", about {(total - count) / speed:,.0f} s left" if count else ""
-    return f"{count:,} of about {total:,} {name} ({count / total:.0%}), {speed:,.0f} {name}/s{left}"
+    done = before + count
+    if not total or done > total:
+        return f"{done:,} {name}, {speed:,.0f} {name}/s"
+    left = f", about {(total - done) / speed:,.0f} s left" if count else ""
+    return f"{done:,} of about {total:,} {name} ({done / total:.0%}), {speed:,.0f} {name}/s{left}"
 
 
 def format_pools(  # noqa: PLR0913, PLR0917 - a line of six figures

@@ -251,11 +251,10 @@ def pools(config: Mapping[str, Any]) -> list[str]:
     return config.get("user_pool_ids") or [config["user_pool_id"]]
 
 
-def pool_region(pool: str, config: Mapping[str, Any]) -> str | None:
-    """Give the region to read a pool in.
+def region(config: Mapping[str, Any]) -> str | None:
+    """Give the region of the first pool; STS and secret stores are asked there.
 
     Args:
-        pool: A pool id or a pattern.
         config: The tap's settings.
 
     Returns:
@@ -263,10 +262,5 @@ def pool_region(pool: str, config: Mapping[str, Any]) -> str | None:
     """
     if config.get("region"):
         return str(config["region"])
-    start = pool.partition("_")[0]
+    start = pools(config)[0].partition("_")[0]
     return start if re.match(_REGION, start) else None
-
-
-def region(config: Mapping[str, Any]) -> str | None:
-    """Give the region of the first pool, or `None`; STS and secret stores are asked there."""
-    return pool_region(pools(config)[0], config)

@@ -11,6 +11,7 @@ from listings import pool_of
 from tap_cognito import progress
 from tap_cognito.cognito import parallel
 from tap_cognito.cognito.pools import Region
+from tap_cognito.cognito.segments import DIGITS, sub_of
 from tap_cognito.cognito.users import UserListings
 
 logger = logging.getLogger("test-progress")
@@ -34,19 +35,25 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def lines(
+def lines(  # noqa: PLR0913 - two fixtures, and what the tests vary
     emulator: Emulator,
     clock: Clock,
     caplog: pytest.LogCaptureFixture,
     *,
     seconds: float,
     user_filter: str | None = None,
+    done: str = "",
 ) -> list[str]:
     """Read the pool, each page with users in so many seconds, and give the lines of the log."""
     caplog.set_level(logging.INFO, logger.name)
     pool = pool_of(emulator)
     source = UserListings(pool, user_filter)
-    with progress.Progress("users", logger, [Region(pool.client, [pool.id])]) as log:
+    users = list(emulator.pool.users())
+    before = sum(sub_of(user).startswith(tuple(done)) for user in users)
+    if done:
+        source.resume(DIGITS, done, before, len(users))
+    regions = [Region(pool.client, [pool.id])]
+    with progress.Progress("users", logger, regions, count_before=before) as log:
         for batch in parallel.read([[source]], lambda _, users: users):
             clock.now += seconds if batch.item_count else 0
             log.update(batch)
@@ -62,6 +69,19 @@ def test_every_few_seconds_a_line_tells_how_far_it_is(
         assert emulator.log.count("DescribeUserPool") == 1
     assert [line for line in said if "of about 1,200 users (" in line and "users/s, about " in line]
     assert said[-1].startswith("Read 1,200 users with ")
+
+
+def test_what_an_earlier_run_has_read_counts(
+    clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A scan that goes on tells how far both runs are; its speed is its own."""
+    with Emulator(Pool(1_200)) as emulator:
+        left = sum(sub_of(user).startswith("f") for user in emulator.pool.users())
+        said = lines(emulator, clock, caplog, seconds=6.0, done=DIGITS[:-1])
+        share = f"{1_200 - left + min(60, left):,} of about 1,200 users"
+        assert said[0].startswith(share)
+        assert f", {min(60, left) / 6:,.0f} users/s" in said[0]
+        assert said[-1].startswith(f"Read {left:,} users with ")
 
 
 def test_without_the_permission_it_tells_what_it_knows(

@@ -323,6 +323,16 @@ def test_a_quota_may_drop_in_mid_run() -> None:
         assert pool.client.quotas.count() == (emulator.log.count(), throttled)
 
 
+def test_long_throttling_is_reported(caplog: pytest.LogCaptureFixture) -> None:
+    """A request that is throttled ten times warns that something else uses up the quota."""
+    faults = Faults(("throttling-burst",), limit=12)
+    with Emulator(Pool(60), faults=faults) as emulator:
+        check(scan(emulator), emulator.pool.users())
+    warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    (warning,) = warnings
+    assert warning.startswith("Cognito has throttled the same ListUsers 10 times: ")
+
+
 # The end before the end
 
 

@@ -49,6 +49,9 @@ MAX_BACKOFF = 10.0
 
 _BASE_BACKOFF = 0.05
 
+_MANY_THROTTLES = 10
+"""How often one request is throttled before somebody should know, each time."""
+
 logger = logging.getLogger("tap-cognito.client")
 
 
@@ -140,7 +143,7 @@ class CognitoClient:
         send = getattr(self._client, xform_name(operation))
         self.called.add(operation)
         began: float | None = None
-        failures = 0
+        failures = throttles = 0
         while True:
             for limiter in limiters:
                 limiter.acquire(cancel)
@@ -151,7 +154,8 @@ class CognitoClient:
                 if kind is not Kind.TRANSIENT:
                     self._note_answer()
                 if kind is Kind.THROTTLED:
-                    _slow_down(operation, limiters)
+                    throttles += 1
+                    _slow_down(operation, limiters, throttles)
                     began = None
                     continue
                 failures += 1
@@ -197,7 +201,14 @@ def _kind(error: Exception) -> Kind:
     return Kind.TRANSIENT if isinstance(error, TruncatedResponseError) else classify(error)
 
 
-def _slow_down(operation: str, limiters: list[RateLimiter]) -> None:
+def _slow_down(operation: str, limiters: list[RateLimiter], throttles: int) -> None:
     for limiter in limiters:
         if rate := limiter.on_throttled():
             logger.info("Cognito throttles %s: %.1f requests/s now", operation, rate)
+    if throttles % _MANY_THROTTLES == 0:
+        logger.warning(
+            "Cognito has throttled the same %s %s times: something else uses up the account's "
+            "quota",
+            operation,
+            throttles,
+        )

@@ -41,7 +41,6 @@ class UserNotFoundError(ResourceNotFoundError):
 
 
 _CLASSES = {
-    Kind.THROTTLED: TapCognitoError,
     Kind.NOT_FOUND: ResourceNotFoundError,
     Kind.FEATURE_UNAVAILABLE: FeatureUnavailableError,
     Kind.INVALID_PARAMETER: InvalidParameterError,
@@ -52,8 +51,6 @@ _CLASSES = {
 }
 
 _ADVICE = {
-    Kind.THROTTLED: "Cognito throttles {operation}: retry when other readers of this account's "
-    "pools have finished",
     Kind.NOT_FOUND: "there is no user pool {pool} in {region} of this account: check "
     "`user_pool_id` and `region`",
     Kind.FEATURE_UNAVAILABLE: "the feature plan or the add-ons of {pool} don't include what "

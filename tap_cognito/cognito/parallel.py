@@ -163,19 +163,18 @@ def _advance(event: _Event) -> Step:
 
 def _run(task: _Task, events: queue.Queue[_Event]) -> None:
     """Read a listing, in a thread of its own."""
-    with contextlib.suppress(Cancelled):
-        try:
-            for page in task.listing.read(task.cancel):
-                _put(events, _Event(task, page, is_last=page is not None and page.is_last))
-        except Cancelled:
-            raise
-        except Exception as error:  # noqa: BLE001 - it belongs to the consumer's thread
-            _put(events, _Event(task, error=error, is_last=True))
+    try:
+        for page in task.listing.read(task.cancel):
+            _put(events, _Event(task, page, is_last=page is not None and page.is_last))
+    except Cancelled:
+        return
+    except Exception as error:  # noqa: BLE001 - it belongs to the consumer's thread
+        _put(events, _Event(task, error=error, is_last=True))
 
 
 def _put(events: queue.Queue[_Event], event: _Event) -> None:
+    """Report an event; of a listing that was cancelled, nobody wants to know."""
     while not event.task.cancel.is_set():
         with contextlib.suppress(queue.Full):
             events.put(event, timeout=0.1)
             return
-    raise Cancelled

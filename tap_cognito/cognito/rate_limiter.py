@@ -61,7 +61,7 @@ class RateLimiter:
         """Wait for the next slot and take it.
 
         Args:
-            cancel: Ends the wait when it is set.
+            cancel: When it is set, the wait ends as soon as nobody is ahead in the queue.
 
         Raises:
             Cancelled: If `cancel` was set; no slot was taken.

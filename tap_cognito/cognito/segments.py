@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 DIGITS = "0123456789abcdef"
 
-_LONGEST = 7
-"""Digits that a prefix may have: those before the first hyphen, but for the last one."""
+_LONGEST = 8
+"""Digits that a prefix may have: those before the first hyphen."""
 
 
 def divide(prefix: str, subs: Sequence[str], times: int) -> Iterator[str]:
@@ -32,7 +32,7 @@ def divide(prefix: str, subs: Sequence[str], times: int) -> Iterator[str]:
         The prefixes of a partition: each possible `sub` that begins with `prefix` begins with one
         of them, whatever `subs` are.
     """
-    if not times or len(prefix) > _LONGEST:
+    if not times or len(prefix) == _LONGEST:
         yield prefix
         return
     fixed = _fixed_digit(subs, len(prefix))

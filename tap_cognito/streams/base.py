@@ -117,7 +117,8 @@ class CognitoStream(Stream):
         scan = ResumableScan(self, pool_ids)
         self._stream_version, self._bookmarks = scan.version, scan.bookmarks
         failures: list[Exception] = []
-        with Progress(self.name, self.logger, regions, scan.pools_done) as progress:
+        before = scan.pools_done, scan.count_done
+        with Progress(self.name, self.logger, regions, *before) as progress:
             sources = (self._sources(region, scan) for region in regions)
             for batch in parallel.read(sources, self._records):
                 progress.update(batch)

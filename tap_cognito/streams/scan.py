@@ -105,6 +105,11 @@ class ResumableScan:
         """How many pools are complete."""
         return len(self._scan.complete)
 
+    @property
+    def count_done(self) -> int:
+        """How many items of the other pools need not be read again."""
+        return sum(pool.count for pool in self._scan.pools.values())
+
     def is_complete(self, pool_id: str) -> bool:
         """Whether nothing of a pool is left to be read."""
         return pool_id in self._scan.complete

@@ -124,5 +124,5 @@ def load_scan(
     if scan.scope != scope or not scan.pools.keys() | scan.complete <= set(pool_ids):
         return None, "pools, filter, columns, replication or maps differ"
     if not timedelta(0) <= age <= within:
-        return None, f"it began at {scan.began[:19]}Z, too long ago (`resume_within_hours`)"
+        return None, f"it began at {scan.began[:19]}Z, not within `resume_within_hours`"
     return scan, ""
