@@ -52,9 +52,9 @@ _TRUST = (
     "`aws_assume_role_external_id`, or the role of the profile or environment"
 )
 _REFUSED = {
-    Kind.UNKNOWN_KEY: "AWS does not know the access key: check `aws_access_key_id`; temporary keys "
+    Kind.UNKNOWN_KEY: "AWS doesn't know the access key: check `aws_access_key_id`; temporary keys "
     "need their `aws_session_token` too",
-    Kind.INVALID_SIGNATURE: "AWS does not accept the signature: check `aws_secret_access_key`, "
+    Kind.INVALID_SIGNATURE: "AWS doesn't accept the signature: check `aws_secret_access_key`, "
     "then this machine's clock",
     Kind.CLOCK_SKEW: "set the clock of this machine",
     Kind.EXPIRED: "the credentials that ask for it have expired: get new ones and run again",

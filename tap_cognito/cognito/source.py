@@ -178,7 +178,7 @@ class Nested(Source):
         *,
         done: Iterable[str] = (),
         first: Listing | None = None,
-        keep: Callable[[Item], bool] = bool,
+        keep: Callable[[Item], bool] = lambda _: True,
     ) -> None:
         super().__init__(pool_id)
         self.done = set(done)

@@ -17,7 +17,7 @@ from tap_cognito.progress import Progress
 from tap_cognito.stream_maps import explain_failure
 from tap_cognito.streams.bookmarks import REPLICATION_KEY, Bookmarks
 from tap_cognito.streams.catalog import check_columns, check_replication
-from tap_cognito.streams.columns import Column, Item
+from tap_cognito.streams.columns import Column
 from tap_cognito.streams.scan import ResumableScan
 from tap_cognito.streams.state import PoolProgress
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context, Record
     from singer_sdk.singerlib import Catalog
 
-    from tap_cognito.cognito.listing import UserPool
+    from tap_cognito.cognito.listing import Item, UserPool
     from tap_cognito.cognito.pools import Region
     from tap_cognito.cognito.source import Source
 

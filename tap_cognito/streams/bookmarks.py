@@ -11,9 +11,8 @@ from tap_cognito.validation import parse_date
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from tap_cognito.cognito.listing import Item
     from tap_cognito.streams.base import CognitoStream
-
-Item = dict[str, Any]
 
 REPLICATION_KEY = "updated_at"
 

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import TypeAlias
 
-    _Tree: TypeAlias = dict[str, "_Tree"]
+    from tap_cognito.cognito.listing import Item
 
-Item = dict[str, Any]
+    _Tree: TypeAlias = dict[str, "_Tree"]
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 

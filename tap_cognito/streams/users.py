@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 from tap_cognito.cognito.users import UserListings
 from tap_cognito.errors import TapCognitoError
 from tap_cognito.streams.base import POOL_ID, CognitoStream
-from tap_cognito.streams.columns import Column, Item, boolean, date, key, storable, text
+from tap_cognito.streams.columns import Column, boolean, date, key, storable, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from singer_sdk import Tap
 
-    from tap_cognito.cognito.listing import UserPool
+    from tap_cognito.cognito.listing import Item, UserPool
     from tap_cognito.cognito.source import Source
     from tap_cognito.streams.state import PoolProgress
 
