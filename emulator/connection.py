@@ -108,6 +108,7 @@ class _Connection(socketserver.StreamRequestHandler):
 
 
 def _read(stream: BufferedIOBase) -> Received | None:
+    """Read a request; None if the client went away before its end."""
     line = stream.readline().decode("latin-1")
     headers = {}
     for header in iter(stream.readline, b"\r\n"):
@@ -115,4 +116,6 @@ def _read(stream: BufferedIOBase) -> Received | None:
             return None
         name, _, value = header.decode("latin-1").partition(":")
         headers[name.lower()] = value.strip()
-    return Received(line, headers, stream.read(int(headers.get("content-length", "0"))))
+    length = int(headers.get("content-length", "0"))
+    body = stream.read(length)
+    return Received(line, headers, body) if len(body) == length else None

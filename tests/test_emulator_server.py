@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import time
 from http.client import HTTPConnection
 from typing import TYPE_CHECKING, Any
@@ -71,6 +72,18 @@ def test_the_log_tells_what_was_asked(emulator: Emulator) -> None:
     assert (second.token, second.status, second.outcome) == (True, 200, "ok")
     assert first.received < first.answered < second.received
     assert emulator.log.seconds() > 0
+
+
+def test_a_client_that_dies_within_its_request_asked_nothing(
+    emulator: Emulator, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Half a request has no effect, and no traceback."""
+    with socket.create_connection(("127.0.0.1", emulator.port)) as connection:
+        connection.sendall(b"POST / HTTP/1.1\r\nContent-Length: 100\r\n\r\n{")
+        connection.shutdown(socket.SHUT_WR)
+        assert connection.recv(1) == b""
+    assert emulator.log.count() == 0
+    assert capfd.readouterr().err == ""
 
 
 def test_it_stops_and_starts_again_at_the_same_place() -> None:
