@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import sysconfig
 import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from support import TIMEOUT
+from support import TAP, TIMEOUT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     Process = subprocess.Popen[bytes]
 
@@ -29,15 +28,18 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 
 @contextmanager
-def running_tap(folder: Path, config: Mapping[str, Any], **files: Any) -> Iterator[Process]:
+def running_tap(
+    folder: Path, config: Mapping[str, Any], program: Sequence[str] = TAP, **files: Any
+) -> Iterator[Process]:
     """Run tap-cognito while the test goes on.
 
     Args:
         folder: Where its files go.
         config: Its settings.
+        program: What to run in its place.
         files: The content of further files by option: `catalog`, `state`.
     """
-    command = [sys.executable, "-m", "tap_cognito"]
+    command = [*program]
     for option, content in {"config": config, **files}.items():
         path = folder / f"{option}.json"
         path.write_text(json.dumps(content), encoding="utf-8")
@@ -66,7 +68,7 @@ def load_while(
         folder: Where the run's files go.
         config: The settings of the tap.
         target: The settings of the target.
-        files: As for `running_tap`.
+        files: As for `running_tap`; `program` too.
 
     Returns:
         The exit status of the tap.

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 COLUMNS = ("username", "email", "status", "enabled", "created_at", "updated_at", "attributes")
 TIMEOUT = 120
 """Seconds after which a program is taken to hang."""
-_TAP = (sys.executable, "-m", "tap_cognito")
+TAP = (sys.executable, "-m", "tap_cognito")
+IMPATIENT_TAP = (sys.executable, str(Path(__file__).with_name("impatient_tap.py")))
+"""The tap, but it gives up after a second without an answer, not after a minute."""
 _TARGET = Path(sysconfig.get_path("scripts")) / "target-postgres"
 
 
@@ -86,17 +88,21 @@ def emulator_config(emulator: Emulator, **more: Any) -> dict[str, Any]:
         "user_pool_id": emulator.pool.id,
         "endpoint_url": emulator.url,
         "max_requests_per_second": 500,
+        "user_mfa_requests_per_second": 500,
         **pool.KEYS,
         **more,
     }
 
 
 def run_tap(
-    config: Mapping[str, Any], *arguments: str | Path, env: Mapping[str, str] | None = None
+    config: Mapping[str, Any],
+    *arguments: str | Path,
+    env: Mapping[str, str] | None = None,
+    program: Sequence[str] = TAP,
 ) -> subprocess.CompletedProcess[str]:
     """Run tap-cognito to its end, with a configuration file and nothing of the machine's AWS."""
     with ExitStack() as stack:
-        command = [*_TAP, *_config(stack, config), *arguments]
+        command = [*program, *_config(stack, config), *arguments]
         nothing = stack.enter_context(Path(os.devnull).open())
         stdout, stderr = (stack.enter_context(_scratch()) for _ in range(2))
         run = _start(stack, command, env, nothing, stdout, stderr)
@@ -112,7 +118,7 @@ def load(
 ) -> str:
     """Pipe tap-cognito into target-postgres; both must end well. Return what they logged."""
     with ExitStack() as stack:
-        reader = [*_TAP, *_config(stack, config), *arguments]
+        reader = [*TAP, *_config(stack, config), *arguments]
         loader: list[str | Path] = [_TARGET, *_config(stack, target)]
         nothing = stack.enter_context(Path(os.devnull).open("r+"))
         log = stack.enter_context(_scratch())

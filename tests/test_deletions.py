@@ -15,7 +15,7 @@ from singer_sdk.singerlib import RecordMessage
 from emulator import Emulator, Faults, Pool
 from emulator.errors import ApiError
 from interruption import load_while, wait_until
-from support import Database, emulator_config, load
+from support import IMPATIENT_TAP, Database, emulator_config, load
 from tap_cognito.cli import Terminated
 from tap_cognito.errors import TapCognitoError
 from tap_cognito.tap import TapCognito
@@ -168,7 +168,8 @@ def test_a_run_that_dies_half_way_keeps_every_row(
         if death:
             tap.send_signal(death)
 
-    found = load_while(die, tmp_path, emulator_config(emulator, **MIRROR), mirror)
+    config = emulator_config(emulator, **MIRROR)
+    found = load_while(die, tmp_path, config, mirror, program=IMPATIENT_TAP)
     emulator.latency, emulator.faults = 0, None
     assert found == status
     live = "true" if mirror["hard_delete"] else "_sdc_deleted_at is null"

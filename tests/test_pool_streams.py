@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -51,16 +51,11 @@ def emulator() -> Iterator[Emulator]:
         yield serving
 
 
-def config_of(emulator: Emulator, **more: Any) -> dict[str, Any]:
-    """The settings that read an emulated pool, as fast as it answers."""
-    return emulator_config(emulator, user_mfa_requests_per_second=1000, **more)
-
-
 def run(emulator: Emulator, folder: Path, *streams: str, **env: str) -> CompletedProcess[str]:
     """Run the tap as a program, for these streams."""
     path = folder / "catalog.json"
     path.write_text(json.dumps(catalog(*streams)))
-    return run_tap(config_of(emulator), "--catalog", path, env=env)
+    return run_tap(emulator_config(emulator), "--catalog", path, env=env)
 
 
 def api_of(emulator: Emulator) -> Api:
@@ -76,7 +71,7 @@ def test_records_are_what_boto3_answers(
     emulator: Emulator, stream: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Every value of every column is that of boto3's answer, and no row is missing or too many."""
-    found = records(config_of(emulator), capfd, stream)
+    found = records(emulator_config(emulator), capfd, stream)
     assert found == expected(stream, api_of(emulator))
     assert found
 
@@ -153,7 +148,7 @@ def test_what_aws_adds_breaks_nothing_and_does_not_come_out(
     pool.description["LambdaConfig"]["PreTokenGenerationConfig"]["Token"] = "planted"
     pool.clients["1example23456789backend0ab"]["RefreshTokenRotation"]["Token"] = "planted"
     for stream, rows in before.items():
-        assert records(config_of(emulator), capfd, stream) == rows
+        assert records(emulator_config(emulator), capfd, stream) == rows
 
 
 # Requests
@@ -177,7 +172,7 @@ def test_details_are_only_asked_for_where_a_column_needs_them(
     ]
     emulator.log.requests.clear()
     emulator.denied = {f"cognito-idp:{details}"}
-    found = records(config_of(emulator), capfd, stream, ["user_pool_id", *columns])
+    found = records(emulator_config(emulator), capfd, stream, ["user_pool_id", *columns])
     assert found == in_order(wanted)
     assert emulator.log.by_operation() == {listing: {"ok": 1}}
 
@@ -191,13 +186,13 @@ def test_a_denied_operation_is_named(emulator: Emulator, stream: str, operation:
     emulator.denied = {f"cognito-idp:{operation}"}
     words = f"`{stream}`: the credentials may not call cognito-idp:{operation} on "
     with pytest.raises(AccessDeniedError, match=words):
-        TapCognito(config=config_of(emulator), catalog=catalog(stream)).sync_all()
+        TapCognito(config=emulator_config(emulator), catalog=catalog(stream)).sync_all()
 
 
 @each_stream
 def test_a_missing_pool_is_a_failure(emulator: Emulator, stream: str) -> None:
     """A pool that isn't there is no empty stream."""
-    config = config_of(emulator)
+    config = emulator_config(emulator)
     emulator.remove_pool(emulator.pool)
     with pytest.raises(ResourceNotFoundError, match="there is no user pool"):
         TapCognito(config=config, catalog=catalog(stream)).sync_all()
@@ -212,7 +207,7 @@ def test_a_throttled_request_is_sent_again(
     emulator.log.requests.clear()
     emulator.refused = {operation: "TooManyRequestsException"}
     emulator.before_request(2, lambda: setattr(emulator, "refused", {}), {operation})
-    assert records(config_of(emulator), capfd, stream) == wanted
+    assert records(emulator_config(emulator), capfd, stream) == wanted
     assert emulator.log.by_operation()[operation].keys() == {"ok", "throttled"}
 
 
@@ -236,7 +231,7 @@ def test_a_pool_without_any_is_an_empty_stream(
 ) -> None:
     """Where the pool has nothing the stream has no record, and the mirror removes all rows."""
     EMPTIED[stream](emulator.pool)
-    config = config_of(emulator, emit_activate_version_messages=True)
+    config = emulator_config(emulator, emit_activate_version_messages=True)
     TapCognito(config=config, catalog=catalog(stream)).sync_all()
     types = [json.loads(line)["type"] for line in capfd.readouterr().out.splitlines()]
     assert types.count("RECORD") == 0
@@ -266,7 +261,7 @@ def test_a_feature_that_the_pool_lacks_is_an_empty_stream(
 def test_threat_protection_is_missing_below_plus(capfd: pytest.CaptureFixture[str]) -> None:
     """A pool of the cheapest plan has no risk configuration, and costs one request."""
     with Emulator(Pool(1, tier="LITE")) as emulator:
-        assert records(config_of(emulator), capfd, "risk_configurations") == []
+        assert records(emulator_config(emulator), capfd, "risk_configurations") == []
         assert emulator.log.count() == 1
 
 
@@ -275,7 +270,7 @@ def test_a_pool_never_lacks_users(emulator: Emulator, stream: str) -> None:
     """Whatever ListUsers is refused for, the tables of users are not emptied."""
     emulator.refused = {"ListUsers": "FeatureUnavailableInTierException"}
     with pytest.raises(TapCognitoError, match="don't include what ListUsers returns"):
-        TapCognito(config=config_of(emulator), catalog=catalog(stream)).sync_all()
+        TapCognito(config=emulator_config(emulator), catalog=catalog(stream)).sync_all()
 
 
 GONE: dict[str, tuple[str, Callable[[Pool], object]]] = {
@@ -309,7 +304,7 @@ def test_what_goes_in_mid_run_costs_only_itself(
     nth = emulator.log.count(second) and 1 + (stream == "risk_configurations")
     emulator.log.requests.clear()
     emulator.before_request(nth, lambda: remove(emulator.pool), {second})
-    found = records(config_of(emulator), capfd, stream)
+    found = records(emulator_config(emulator), capfd, stream)
     assert first in emulator.log.by_operation()
     assert found == [row for row in wanted if name not in json.dumps(row, ensure_ascii=False)]
     assert found != wanted
@@ -331,4 +326,4 @@ def test_no_such_pool_is_never_taken_for_gone(
     """When details are denied to exist that the list still has, the run fails."""
     emulator.refused = {operation: "ResourceNotFoundException"}
     with pytest.raises(TapCognitoError, match=f"{operation} doesn't find what |no user pool "):
-        TapCognito(config=config_of(emulator), catalog=catalog(stream)).sync_all()
+        TapCognito(config=emulator_config(emulator), catalog=catalog(stream)).sync_all()

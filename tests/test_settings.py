@@ -12,13 +12,13 @@ import pytest
 from botocore.exceptions import ClientError
 
 from emulator import Credential, Emulator, Pool
-from support import emulator_config, run_tap
+from support import IMPATIENT_TAP, TAP, emulator_config, run_tap
 from tap_cognito import settings, validation
 from tap_cognito.cognito.errors import Request, from_botocore
 from tap_cognito.tap import TapCognito
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 POOL = {"user_pool_id": "us-east-1_AbCdEf"}
 KEY_ID = "AKIAPLANTEDKEYID0001"
@@ -46,10 +46,10 @@ def emulator() -> Iterator[Emulator]:
         yield made
 
 
-def refusal(config: Mapping[str, Any]) -> str:
+def refusal(config: Mapping[str, Any], program: Sequence[str] = TAP) -> str:
     """Run the tap; it must fail with one line, which is returned."""
     # The SDK warns of Python 3.10, which has had its time.
-    run = run_tap(config, env={"PYTHONWARNINGS": "ignore"})
+    run = run_tap(config, env={"PYTHONWARNINGS": "ignore"}, program=program)
     assert run.returncode == 1, run.stderr
     assert '"RECORD"' not in run.stdout
     (line,) = [line for line in run.stderr.splitlines() if "INFO" not in line]
@@ -435,6 +435,6 @@ def test_an_endpoint_that_does_not_answer_is_one_line() -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{probe.getsockname()[1]}"
-        line = refusal({**POOL, **TEMPORARY, "endpoint_url": url})
+        line = refusal({**POOL, **TEMPORARY, "endpoint_url": url}, IMPATIENT_TAP)
     assert f"no answer from {url} " in line
     assert "check `endpoint_url`, `region` and the network" in line

@@ -26,8 +26,7 @@ def read(
     emulator: Emulator, capfd: pytest.CaptureFixture[str], **settings: Any
 ) -> list[dict[str, Any]]:
     """The records of an emulated pool, as fast as it answers unless the settings say otherwise."""
-    config = {"user_mfa_requests_per_second": 1000, **emulator_config(emulator), **settings}
-    return records(config, capfd, "user_mfa")
+    return records(emulator_config(emulator, **settings), capfd, "user_mfa")
 
 
 def answered(emulator: Emulator) -> list[dict[str, Any]]:
@@ -101,7 +100,7 @@ def test_the_end_is_in_sight() -> None:
 def test_a_user_is_no_step_of_the_state(capfd: pytest.CaptureFixture[str]) -> None:
     """The state isn't written for each user: nobody could go on behind one."""
     with Emulator(Pool(130)) as emulator:
-        config = emulator_config(emulator, user_mfa_requests_per_second=1000)
+        config = emulator_config(emulator)
         TapCognito(config=config, catalog=catalog("user_mfa")).sync_all()
     types = [json.loads(line)["type"] for line in capfd.readouterr().out.splitlines()]
     assert types.count("RECORD") == 130
