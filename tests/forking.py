@@ -146,11 +146,20 @@ def _serve(requests: socket.socket) -> Any:
             return json.loads(request)
 
 
+def _describe_cognito() -> None:
+    """Let botocore read its descriptions of AWS now: for each fork they are a tenth of a second."""
+    botocore: Any = importlib.import_module("botocore.session")
+    botocore.create_loader = functools.cache(botocore.create_loader)
+    nobody = {"aws_access_key_id": "", "aws_secret_access_key": ""}
+    botocore.Session().create_client("cognito-idp", "us-east-1", **nobody)
+
+
 def main() -> None:
     """Be the process that forks; in a fork, be the program."""
     sys.path[0] = os.getcwd()  # noqa: PTH109 - as for `python -m`
     for module in _IMPORTS:
         importlib.import_module(module)
+    _describe_cognito()
     with socket.socket(fileno=int(sys.argv[1])) as requests:
         command, environment, folder = _serve(requests)
     os.chdir(folder)
