@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sysconfig
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from support import TAP, TIMEOUT
+from support import TAP, TARGET, TIMEOUT, start
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -75,22 +74,16 @@ def load_while(
     """
     path = folder / "target.json"
     path.write_text(json.dumps(target), encoding="utf-8")
-    program = Path(sysconfig.get_path("scripts")) / "target-postgres"
     with (
         running_tap(folder, config, **files) as tap,
         (folder / "target.log").open("wb") as log,
-        subprocess.Popen(
-            [program, "--config", path],
-            env=dict(os.environ),
-            stdin=tap.stdout,
-            stdout=subprocess.DEVNULL,
-            stderr=log,
-        ) as loading,
+        Path(os.devnull).open("wb") as nothing,
+        ExitStack() as stack,
     ):
-        try:
-            happens(tap)
-            status = tap.wait(TIMEOUT)
-            loading.wait(TIMEOUT)
-        finally:
-            loading.kill()
+        assert tap.stdout
+        command: list[str | Path] = [TARGET, "--config", path]
+        loading = start(stack, command, None, tap.stdout, nothing, log)
+        happens(tap)
+        status = tap.wait(TIMEOUT)
+        loading.wait(TIMEOUT)
     return status

@@ -32,7 +32,7 @@ TIMEOUT = 120
 TAP = (sys.executable, "-m", "tap_cognito")
 IMPATIENT_TAP = (sys.executable, str(Path(__file__).with_name("impatient_tap.py")))
 """The tap, but it gives up after a second without an answer, not after a minute."""
-_TARGET = Path(sysconfig.get_path("scripts")) / "target-postgres"
+TARGET = Path(sysconfig.get_path("scripts")) / "target-postgres"
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def run_tap(
         command = [*program, *_config(stack, config), *arguments]
         nothing = stack.enter_context(Path(os.devnull).open())
         stdout, stderr = (stack.enter_context(_scratch()) for _ in range(2))
-        run = _start(stack, command, env, nothing, stdout, stderr)
+        run = start(stack, command, env, nothing, stdout, stderr)
         status = run.wait(TIMEOUT)
         return subprocess.CompletedProcess(command, status, _content(stdout), _content(stderr))
 
@@ -119,18 +119,30 @@ def load(
     """Pipe tap-cognito into target-postgres; both must end well. Return what they logged."""
     with ExitStack() as stack:
         reader = [*TAP, *_config(stack, config), *arguments]
-        loader: list[str | Path] = [_TARGET, *_config(stack, target)]
+        loader: list[str | Path] = [TARGET, *_config(stack, target)]
         nothing = stack.enter_context(Path(os.devnull).open("r+"))
         log = stack.enter_context(_scratch())
         read, write = os.pipe()
         # Closed when the programs have them: each is told of the other's end.
         with os.fdopen(read) as source, os.fdopen(write, "w") as sink:
-            tap = _start(stack, reader, env, nothing, sink, log)
-            postgres = _start(stack, loader, env, source, nothing, log)
+            tap = start(stack, reader, env, nothing, sink, log)
+            postgres = start(stack, loader, env, source, nothing, log)
         statuses = tap.wait(TIMEOUT), postgres.wait(TIMEOUT)
         logged = _content(log)
         assert statuses == (0, 0), logged
         return logged
+
+
+def pour(messages: str, target: Mapping[str, Any]) -> None:
+    """Let target-postgres load what a tap has written; it must end well."""
+    with ExitStack() as stack:
+        nothing = stack.enter_context(Path(os.devnull).open("w"))
+        source, log = (stack.enter_context(_scratch()) for _ in range(2))
+        source.write(messages)
+        source.seek(0)
+        command: list[str | Path] = [TARGET, *_config(stack, target)]
+        status = start(stack, command, None, source, nothing, log).wait(TIMEOUT)
+        assert status == 0, _content(log)
 
 
 def only(catalog: Mapping[str, Any], columns: Iterable[str]) -> dict[str, Any]:
@@ -154,17 +166,17 @@ def wire_row(user: Mapping[str, Any], *, attributes_as_list: bool = False) -> tu
     return pool.row({**user, **dates}, attributes_as_list=attributes_as_list)
 
 
-def _start(
+def start(
     stack: ExitStack,
     command: Sequence[str | Path],
     env: Mapping[str, str] | None,
-    *streams: IO[str],
+    *streams: IO[Any],
 ) -> Forked | subprocess.Popen[bytes]:
     """Start a program, with its three streams, that ends with the stack, at the latest."""
     # Elsewhere libraries of the system may not survive a fork.
-    start = Forked if sys.platform == "linux" else subprocess.Popen
+    make = Forked if sys.platform == "linux" else subprocess.Popen
     stdin, stdout, stderr = streams
-    program = start(command, env=_environment(env), stdin=stdin, stdout=stdout, stderr=stderr)
+    program = make(command, env=_environment(env), stdin=stdin, stdout=stdout, stderr=stderr)
     stack.enter_context(program)
     stack.callback(program.kill)
     return program

@@ -9,7 +9,6 @@ import os
 import re
 import subprocess
 import sys
-import sysconfig
 import time
 import urllib.request
 from pathlib import Path
@@ -19,7 +18,7 @@ import pytest
 
 from emulator import AWS_QUOTAS, Emulator, Pool
 from quickstart.pool import KEYS
-from support import COLUMNS, TIMEOUT, Database, wire_row
+from support import COLUMNS, TIMEOUT, Database, pour, wire_row
 from tap_cognito.cognito import client
 from tap_cognito.errors import TapCognitoError
 from tap_cognito.tap import TapCognito
@@ -157,23 +156,6 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "RETRY_SECONDS", 0.2)
 
 
-def pour(run: Run, database: Database, folder: Path, mode: str) -> None:
-    """Let target-postgres load what a run has written."""
-    path = folder / "target.json"
-    own = MIRROR_TARGET if mode == "mirror" else {}
-    path.write_text(json.dumps({**database.target_config, **own}), encoding="utf-8")
-    program = Path(sysconfig.get_path("scripts")) / "target-postgres"
-    loaded = subprocess.run(
-        [program, "--config", path],
-        input=run.text,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=TIMEOUT,
-        check=False,
-    )
-    assert loaded.returncode == 0, loaded.stderr
-
-
 def rows(database: Database) -> Rows:
     """The table of all pools, in the tap's columns."""
     columns = ", ".join(("user_pool_id", *COLUMNS))
@@ -227,14 +209,14 @@ def test_the_table_equals_every_pool(
     failures: list[Callable[[Account], None]],
     account: Account,
     database: Database,
-    tmp_path: Path,
 ) -> None:
     """Whatever happens to a pool, the others are loaded; rows go only after a complete mirror."""
     kept: Rows = {}
+    target = database.target_config | (MIRROR_TARGET if mode == "mirror" else {})
 
     def load(state: Json | None = None) -> Run:
         run = account.run(mode, state)
-        pour(run, database, tmp_path, mode)
+        pour(run.text, target)
         return run
 
     def check(run: Run) -> None:

@@ -179,7 +179,7 @@ def test_only_segments_that_were_not_complete_are_read(
         source = Source(emulator, capfdbinary, mode, "users")
         whole = source.run()
         truth = source.names()
-        for number in moments(whole, 4, seed=1):
+        for number in moments(whole, 2, seed=1):
             part, table = whole.cut(number), Table()
             saved = source.saved(part.state)
             segments = saved["pools"][emulator.pool.id]["segments"]

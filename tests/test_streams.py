@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-import subprocess
-import sysconfig
 from collections import Counter
 from datetime import datetime, timezone
 from math import ceil
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
@@ -17,7 +14,7 @@ import pytest
 from answers import ANY_POOL, record, with_has_secret
 from docs.generate import POSTGRES_TYPES
 from emulator import Emulator, Pool, resources
-from support import TIMEOUT, Database, emulator_config, run_tap, wire_row
+from support import Database, emulator_config, pour, run_tap, wire_row
 from tap_cognito.cognito import quotas
 from tap_cognito.cognito.rate_limiter import RateLimiter
 from tap_cognito.errors import StreamsFailedError
@@ -25,8 +22,10 @@ from tap_cognito.tap import TapCognito
 from tap_cognito.validation import SEARCHABLE
 
 if TYPE_CHECKING:
+    import subprocess
     import threading
     from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
     from emulator.pool import Wire
     from quickstart.postgres import Postgres
@@ -149,22 +148,6 @@ def selecting(folder: Path, *streams: str, without: tuple[str, ...] = ()) -> Pat
     return path
 
 
-def pour(messages: str, database: Database, folder: Path, **more: Any) -> None:
-    """Let target-postgres load what a tap has written."""
-    config = folder / "target.json"
-    config.write_text(json.dumps({**database.target_config, **more}))
-    target = Path(sysconfig.get_path("scripts")) / "target-postgres"
-    done = subprocess.run(
-        [target, "--config", config],
-        input=messages,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=TIMEOUT,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-
-
 def table(database: Database, stream: str) -> list[tuple[Any, ...]]:
     """What was loaded of a stream."""
     return database.rows(f"select * from cognito.{stream}")  # noqa: S608 - our own names
@@ -251,7 +234,7 @@ def loaded(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Load
             env={"SINGER_SDK_LOG_CONFIG": str(log_config)},
         )
     assert run.returncode == 0, run.stderr
-    pour(run.stdout, database, folder)
+    pour(run.stdout, database.target_config)
     return Loaded(pool, run, requests(emulator), database)
 
 
@@ -395,7 +378,7 @@ def test_columns_that_are_not_selected_are_nowhere(
     run = run_tap(
         emulator_config(small), "--catalog", selecting(tmp_path, *chosen, without=dropped)
     )
-    pour(run.stdout, database, tmp_path)
+    pour(run.stdout, database.target_config)
     schemas, records = messages(run.stdout, "SCHEMA"), messages(run.stdout, "RECORD")
     for stream, names in chosen.items():
         places = [list(TABLES[stream].columns).index(name) for name in names]
@@ -495,7 +478,7 @@ def test_the_other_streams_are_loaded_when_one_is_denied(
     """Two streams that need a missing permission are two lines; the target loads the others."""
     small.denied = {"cognito-idp:ListGroups"}
     run = run_tap(emulator_config(small), "--catalog", selecting(tmp_path, *TABLES))
-    pour(run.stdout, database, tmp_path)
+    pour(run.stdout, database.target_config)
     denied = ["groups", "group_memberships"]
     assert [line.split("`")[1] for line in errors(run)] == denied
     assert run.returncode == 1
@@ -540,7 +523,7 @@ def test_what_is_deleted_in_mid_run_is_no_failure(
     pool.groups = Vanishing(pool.groups, admins=0, large=1)
     pool.providers = Vanishing(pool.providers, Corporate=0)
     run = run_tap(emulator_config(small), "--catalog", selecting(tmp_path, *expected))
-    pour(run.stdout, database, tmp_path)
+    pour(run.stdout, database.target_config)
     assert run.returncode == 0, run.stderr
     assert not errors(run)
     assert small.log.count(outcome="ResourceNotFoundException") == 3
@@ -655,7 +638,7 @@ def test_a_wrong_filter_costs_no_request(small: Emulator, user_filter: str, faul
 
 
 def test_a_mirror_with_a_filter_holds_what_the_filter_returns(
-    small: Emulator, database: Database, tmp_path: Path
+    small: Emulator, database: Database
 ) -> None:
     """Whoever no longer matches leaves the table, as do users who are gone; so may all of them."""
     mirror = {"add_record_metadata": True, "activate_version": True, "hard_delete": True}
@@ -665,7 +648,7 @@ def test_a_mirror_with_a_filter_holds_what_the_filter_returns(
         config = emulator_config(
             small, user_filter=user_filter, emit_activate_version_messages=True
         )
-        pour(run_tap(config).stdout, database, tmp_path, **mirror)
+        pour(run_tap(config).stdout, {**database.target_config, **mirror})
         found.append([name for (name,) in database.rows("select username from cognito.users")])
         small.pool.change(stranger, Enabled=False)
     assert [sorted(one) for one in found] == [sorted([stranger, *others]), sorted(others), []]
@@ -735,7 +718,7 @@ def test_odd_users_arrive_as_they_are(database: Database, tmp_path: Path, use_co
     with Emulator(pool) as emulator:
         catalog = selecting(tmp_path, *TABLES)
         run = run_tap(emulator_config(emulator), "--catalog", catalog)
-    pour(run.stdout, database, tmp_path, use_copy=use_copy)
+    pour(run.stdout, {**database.target_config, "use_copy": use_copy})
     expected = {
         _storable(name): {_storable(key): _storable(value) for key, value in attributes.items()}
         for name, (_, attributes) in ATTRIBUTES.items()
