@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import os
 import signal
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
@@ -43,6 +44,11 @@ def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
     for item in filter(is_fast, items):
         item.add_marker(pytest.mark.fast)
     items.sort(key=turn)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Take a process more than there are processors, up to four: many tests wait for programs."""
+    return min((os.cpu_count() or 1) + 1, 4)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
