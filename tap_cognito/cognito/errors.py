@@ -51,8 +51,8 @@ _CLASSES = {
 }
 
 _ADVICE = {
-    Kind.NOT_FOUND: "there is no user pool {pool} in {region} of this account: check "
-    "`user_pool_id` and `region`",
+    Kind.NOT_FOUND: "there is no user pool {pool} in {region} of this account: check its id, "
+    "`region` and whose credentials these are",
     Kind.FEATURE_UNAVAILABLE: "the feature plan or the add-ons of {pool} don't include what "
     "{operation} returns",
     Kind.INVALID_PARAMETER: "Cognito refused a parameter of {operation}: check `user_filter`",
