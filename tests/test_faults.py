@@ -9,6 +9,7 @@ import json
 import random
 import re
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -169,6 +170,38 @@ def test_an_outage_is_survived_for_the_documented_time_with_few_requests(
         assert emulator.log.count() <= (RETRY_SECONDS / MAX_BACKOFF + 2) / jitter + 8
     text = DOCUMENT.read_text("utf-8")
     assert f"for {RETRY_SECONDS:.0f} s" in text
+
+
+@pytest.mark.parametrize(("is_dead", "longest"), [(False, 5), (True, 0)])
+def test_each_wait_is_as_long_as_documented(
+    *, is_dead: bool, longest: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They double from 50 ms to 10 s, for a minute, or for 10 s if nobody ever listened there."""
+    clock = Clock()
+    waits: list[float] = []
+    monkeypatch.setattr(client, "RETRY_SECONDS", RETRY_SECONDS)
+    monkeypatch.setattr(random, "random", lambda: 1.0)
+    monkeypatch.setattr(client, "time", clock)
+
+    def wait(timeout: float | None = None) -> bool:
+        if timeout and timeout > 0.01:  # not the rate limiter's
+            waits.append(timeout)
+            clock.now += timeout
+        return False
+
+    monkeypatch.setattr(clock, "wait", wait)
+    with ExitStack() as serving:
+        emulator = serving.enter_context(Emulator(Pool(10), faults=Faults(("error-503",))))
+        pool = pool_of(emulator)
+        if is_dead:
+            serving.close()
+        with pytest.raises(TapCognitoError, match="no answer" if is_dead else "keeps failing"):
+            list(pool.listing("ListUsers", "Users").read(clock))
+    doubling = [0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4]
+    assert waits == pytest.approx([*doubling, *[10.0] * longest])
+    text = DOCUMENT.read_text("utf-8")
+    assert "up to 50 ms after the first failure, twice that after" in text
+    assert "never more than 10 s" in text
 
 
 def test_requests_do_not_outlive_an_outage_one_after_the_other() -> None:
