@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import gc
 import json
+import socket
 import socketserver
+import sys
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 from botocore.exceptions import ClientError
 
 DATE = 1_700_000_000
+RELIABILITY = Path(__file__).parent.parent / "docs" / "reliability.md"
 
 
 @pytest.mark.parametrize(
@@ -184,3 +188,47 @@ def test_a_response_that_trickles_ends(
         list(pages(hostile(trickle)))
     released.set()
     assert time.monotonic() - began < 10
+
+
+def test_the_largest_page_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sixty users with all the attributes that Cognito allows, each as long as it may be."""
+    attribute = {"Name": "custom:a", "Value": "\N{GRINNING FACE}" * 2_048}
+    user = {"Username": "ada", "Attributes": [attribute] * 50}
+    answer = json.dumps({"Users": [user] * 60}, ensure_ascii=False)
+    monkeypatch.setattr(Api, "answer", lambda *_: answer)
+    with Emulator(Pool(1)) as emulator:
+        listing = pool_of(emulator).listing("ListUsers", "Users")
+        (page,) = listing.read(threading.Event())
+    assert page
+    assert len(page.items) == 60
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="others refuse what nobody accepts")
+def test_a_connection_that_nobody_accepts_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host that drops what is sent to it keeps no request waiting for longer than its time."""
+    monkeypatch.setattr(client, "CONNECT_TIMEOUT", 0.2)
+    monkeypatch.setattr(client, "START_SECONDS", 0.0)
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(socket.socket())
+        server.bind(("127.0.0.1", 0))
+        server.listen(0)
+        for _ in range(3):  # the queue is full from now on
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(server.getsockname())
+        session = boto3.Session("key", "secret", region_name="us-east-1")
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        pool = UserPool("us-east-1_A", CognitoClient(session, Quotas(), url))
+        began = time.monotonic()
+        with pytest.raises(TapCognitoError, match=r"no answer from .* \(ConnectTimeoutError\)"):
+            list(pages(pool))
+    assert time.monotonic() - began < 10
+
+
+def test_the_documented_limits_are_those_that_hold() -> None:
+    """The times and the size that docs/reliability.md promises."""
+    text = " ".join(RELIABILITY.read_text("utf-8").split())
+    assert f"no answer within the read timeout of {client.READ_TIMEOUT} s" in text
+    assert f"A connection must stand within {client.CONNECT_TIMEOUT} s" in text
+    size = responses.MAX_BODY_BYTES >> 20
+    assert f"for more than {responses.MAX_SECONDS:.0f} s, or exceeds {size} MiB" in text

@@ -12,7 +12,12 @@ from urllib.parse import urlsplit
 
 from botocore import xform_name
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+)
 
 from tap_cognito.aws_errors import Kind, classify
 from tap_cognito.cognito.errors import Request, from_botocore
@@ -51,6 +56,9 @@ _BASE_BACKOFF = 0.05
 
 _MANY_THROTTLES = 10
 """How often one request is throttled before somebody should know, each time."""
+
+_UNCONNECTED = (ConnectTimeoutError, EndpointConnectionError)
+"""Where nobody listens, or a host drops what is sent to it."""
 
 logger = logging.getLogger("tap-cognito.client")
 
@@ -179,7 +187,7 @@ class CognitoClient:
     def _note_failure(self, began: float | None, error: Exception) -> float:
         """Give the time since when a request fails: no request outlives a complete outage."""
         with self._lock:
-            self._has_connected |= not isinstance(error, EndpointConnectionError)
+            self._has_connected |= not isinstance(error, _UNCONNECTED)
             now = time.monotonic()
             if self._failing_since is None:
                 self._failing_since = now
