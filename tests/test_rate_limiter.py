@@ -152,6 +152,16 @@ def test_one_second_of_throttling_is_one_cut(clock: Clock) -> None:
     assert limiter.throttled_requests == 12
 
 
+def test_throttling_that_goes_on_cuts_the_rate_again(clock: Clock) -> None:
+    """A request that is throttled a second after a cut lowers the rate once more, not before."""
+    limiter = RateLimiter(LIMIT)
+    assert limiter.on_throttled() == pytest.approx(0.7 * LIMIT)
+    clock.now += 0.75
+    assert limiter.on_throttled() is None
+    clock.now += 0.25
+    assert limiter.on_throttled() == pytest.approx(0.7 * 0.7 * LIMIT)
+
+
 def test_a_throttled_request_makes_the_next_one_wait(clock: Clock) -> None:
     """After a cut, a whole interval of the new rate passes before the next request."""
     limiter = RateLimiter(LIMIT)

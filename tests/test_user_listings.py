@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from emulator import Emulator, Faults, Pool
+from emulator.connection import Server
 from emulator.errors import ApiError
 from emulator.filters import Condition
 from listings import Users, pages, pool_of, scan
@@ -379,6 +380,22 @@ def test_a_scan_that_is_left_while_throttled_stops_its_readers() -> None:
         until(lambda: emulator.log.count(outcome="throttled") > CHAINS)
         scanned.close()
         until(lambda: not readers())
+
+
+def test_each_reader_keeps_its_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scan opens a connection for each reader, not one for each request."""
+    opened = []
+    process = Server.process_request
+
+    def count(server: Server, *connection: Any) -> None:
+        opened.append(connection)
+        process(server, *connection)
+
+    monkeypatch.setattr(Server, "process_request", count)
+    with Emulator(Pool(12_000), latency=0.05) as emulator:
+        check(scan(emulator), emulator.pool.users())
+        assert emulator.log.count() > 10 * CHAINS
+    assert CHAINS / 2 < len(opened) <= CHAINS + 2
 
 
 def test_a_slow_consumer_holds_the_readers_back() -> None:
