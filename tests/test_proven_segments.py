@@ -12,6 +12,7 @@ from emulator import Emulator, Pool
 from emulator.filters import Condition
 from emulator.user_operations import UserOperations
 from listings import scan
+from tap_cognito.cognito import users
 from tap_cognito.cognito.segments import sub_of
 from tap_cognito.cognito.users import PAGE_SIZE
 from tap_cognito.errors import TapCognitoError
@@ -23,9 +24,9 @@ SIZE = 3_000
 PAGES = SIZE // PAGE_SIZE
 
 
-def usernames(users: list[dict[str, Any]]) -> list[str]:
+def usernames(found: list[dict[str, Any]]) -> list[str]:
     """The names of users, sorted; one that comes twice is there twice."""
-    return sorted(user["Username"] for user in users)
+    return sorted(user["Username"] for user in found)
 
 
 def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -60,6 +61,21 @@ def test_users_outside_of_all_segments_are_read_too(
         assert usernames(scan(emulator)) == usernames(list(pool.users()))
     (warning,) = warnings(caplog)
     assert f"of about {SIZE:,} users came in the segments" in warning
+
+
+def test_only_so_many_users_are_remembered(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of a large pool that is read again, the users beyond them come twice, and the log says so."""
+    remembered = 500
+    monkeypatch.setattr(users, "_REMEMBERED", remembered)
+    pool = Pool(SIZE)
+    pool.estimate = 2 * SIZE
+    with Emulator(pool) as emulator:
+        found = usernames(scan(emulator))
+    assert sorted(set(found)) == usernames(list(pool.users()))
+    assert SIZE - remembered <= len(found) - SIZE < SIZE
+    assert "Some users are sent a second time: the target has them once" in caplog.messages
 
 
 @pytest.mark.parametrize("denied", [False, True])

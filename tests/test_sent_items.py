@@ -1,0 +1,54 @@
+"""Which items were sent already, where a listing begins again or another one takes its place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tap_cognito.cognito.listing import Listing, Page
+from tap_cognito.cognito.source import SentItems
+
+NOWHERE: Any = None
+"""The client: nothing is asked."""
+
+
+def listing(name: str) -> Listing:
+    """A listing of users."""
+    return Listing(NOWHERE, "ListUsers", "Users", {"Filter": name}, key="Username")
+
+
+def add(sent: SentItems, name: str, users: str, token: str | None = None) -> str:
+    """Add a page of users with names of one letter; return those that are to be sent."""
+    page = Page([{"Username": user} for user in users], token)
+    return "".join(user["Username"] for user in sent.add(listing(name), page))
+
+
+def test_so_many_items_of_complete_listings_are_remembered() -> None:
+    """Beyond them a listing is forgotten, and it is known that one was."""
+    sent = SentItems(keep=3)
+    assert add(sent, "first", "ab") == "ab"
+    assert add(sent, "second", "c") == "c"
+    was_complete = sent.is_complete
+    assert add(sent, "third", "d") == "d"
+    assert (was_complete, sent.is_complete) == (True, False)
+    sent.restart_all()
+    assert add(sent, "all", "abcde") == "de"
+
+
+def test_items_of_listings_under_way_are_remembered() -> None:
+    """However many they are: each of them may begin again."""
+    sent = SentItems(keep=0)
+    assert add(sent, "first", "abc", "more") == "abc"
+    assert sent.is_complete
+    sent.restart(listing("first"))
+    assert add(sent, "first", "abcd", "more") == "d"
+    sent.restart_all()
+    assert add(sent, "all", "abcde", "more") == "e"
+    sent.restart_all()
+    assert add(sent, "all", "abcdef") == "f"
+
+
+def test_listings_of_one_source_know_only_their_own_items() -> None:
+    """A user in two groups is a member of both."""
+    sent = SentItems()
+    assert add(sent, "first", "a") == "a"
+    assert add(sent, "second", "a") == "a"
