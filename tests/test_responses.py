@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
+from answers import records
 from emulator import Emulator, Pool
 from emulator.api import Api
 from listings import pages, pool_of
@@ -46,7 +47,11 @@ RELIABILITY = Path(__file__).parent.parent / "docs" / "reliability.md"
         '{"Attributes": []}',
         '{"Username": 5}',
         '{"Username": "ada", "UserCreateDate": NaN}',
+        '{"Username": "ada", "UserCreateDate": Infinity}',
         '{"Username": "ada", "UserCreateDate": 1e30}',
+        '{"Username": "ada", "UserCreateDate": 253402300800}',
+        '{"Username": "ada", "UserCreateDate": "10000-01-01T00:00:00Z"}',
+        '{"Username": "ada", "UserCreateDate": ""}',
         '{"Username": "ada", "UserCreateDate": true}',
         '{"Username": "ada", "UserCreateDate": []}',
         f'{{"Username": "ada", "UserCreateDate": "{"9" * 2_000_000}"}}',
@@ -87,6 +92,17 @@ def test_dates_come_as_numbers_or_text(monkeypatch: pytest.MonkeyPatch) -> None:
     with Emulator(Pool(1)) as emulator:
         (found,) = pages(pool_of(emulator))
     assert {user["UserCreateDate"].timestamp() for user in found} == {DATE}
+
+
+@pytest.mark.parametrize("dates", ["", ', "UserCreateDate": null, "UserLastModifiedDate": null'])
+def test_a_missing_date_is_null(
+    dates: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A user without dates, or with empty ones, arrives without them."""
+    monkeypatch.setattr(Api, "answer", lambda *_: f'{{"Users": [{{"Username": "ada"{dates}}}]}}')
+    with Emulator(Pool(1)) as emulator:
+        (user,) = records(emulator_config(emulator), capfd, "users")
+    assert (user["username"], user["created_at"], user["updated_at"]) == ("ada", None, None)
 
 
 @pytest.mark.parametrize("depth", [10, 100_000])

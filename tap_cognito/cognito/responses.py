@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import time
 from datetime import datetime, timedelta, timezone
 from http import HTTPStatus
@@ -185,7 +184,7 @@ def items_of(
 def _date(operation: str, value: Any) -> datetime:
     """Give a date, which is epoch seconds on the wire; emulators also send ISO 8601 text."""
     try:
-        if type(value) in {int, float} and math.isfinite(value):
+        if type(value) in {int, float}:
             return _EPOCH + timedelta(milliseconds=round(value * 1000))
         if isinstance(value, str) and len(value) <= _LONGEST_DATE:
             moment = parse_timestamp(value)
