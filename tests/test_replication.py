@@ -204,6 +204,22 @@ def test_the_start_date_is_honoured(
     assert 0 < len(run.names) < 700
 
 
+def test_a_user_without_a_date_is_always_sent(capfdbinary: Capture) -> None:
+    """Nobody can say that such a user hasn't changed; the bookmark is that of the others."""
+    users = list(Pool(3).users())
+    del users[0]["UserLastModifiedDate"]
+    users[1]["UserLastModifiedDate"] = None
+    with Emulator(Pool.from_users(users)) as emulator:
+        source = Source(emulator, capfdbinary)
+        first = source.run()
+        assert len(first.names) == 3
+        assert bookmark(first.states[-1]).timestamp() == pytest.approx(
+            users[2]["UserLastModifiedDate"], abs=0.001
+        )
+        later = at(bookmark(first.states[-1]) + timedelta(days=1))
+        assert source.run(later).names == [user["Username"] for user in users[:2]]
+
+
 def test_an_unchanged_pool_sends_what_the_look_back_covers(capfdbinary: Capture) -> None:
     """Of 10,000 users the second run sends those of the last ten minutes before the bookmark."""
     with Emulator(Pool(10_000)) as emulator:
