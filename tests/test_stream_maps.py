@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import operator
 from typing import Any
 
 import pytest
 
-from support import run_tap
+from emulator import Emulator, Pool
+from support import emulator_config, run_tap
 from tap_cognito.errors import TapCognitoError
 from tap_cognito.stream_maps import explain_failure
 from tap_cognito.tap import TapCognito
@@ -74,6 +78,20 @@ def test_a_map_that_cannot_work_is_refused(maps: dict[str, Any], problem: str) -
     assert problem in str(raised.value)
     assert str(raised.value).startswith("`stream_maps`")
     assert "jane" not in str(raised.value).replace("`jane` of its key", "")
+
+
+def test_a_map_decides_what_is_sent(capfd: pytest.CaptureFixture[str]) -> None:
+    """What its filter drops doesn't come out; the rest does, changed as its expressions say."""
+    maps = {"users": {"__filter__": "enabled", "__else__": None, "username": "md5(username)"}}
+    with Emulator(Pool(70)) as emulator:
+        TapCognito(config=emulator_config(emulator, stream_maps=maps)).sync_all()
+        enabled = [user["Username"] for user in emulator.pool.users() if user["Enabled"]]
+    messages = map(json.loads, capfd.readouterr().out.splitlines())
+    sent = [message["record"] for message in messages if message["type"] == "RECORD"]
+    assert 0 < len(enabled) < 70
+    hashes = [hashlib.md5(name.encode(), usedforsecurity=False).hexdigest() for name in enabled]
+    key = operator.itemgetter("username")
+    assert sorted(sent, key=key) == [{"username": name} for name in sorted(hashes)]
 
 
 def test_a_map_of_a_column_that_is_not_selected_is_refused() -> None:
