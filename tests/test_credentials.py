@@ -740,6 +740,17 @@ def test_a_vault_that_cannot_be_asked_is_a_refusal(
 
 
 @pytest.mark.usefixtures("environ")
+def test_a_vault_without_its_extra_names_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, emulator: Emulator
+) -> None:
+    """Most taps are installed without Postgres' client; the line names the extra that has it."""
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    vault = {"vault_url": "postgresql://127.0.0.1:1/postgres", "api_key_id": "1"}
+    assert "install `tap-cognito[vault]`" in refusal(
+        emulator, aws_access_key_id=KEY_ID, aws_secret_access_key=None, **vault
+    )
+
+
 def test_a_vault_that_must_not_decrypt_names_the_grant(at: Stage, emulator: Emulator) -> None:
     """The permission that lacks is that of the function, and not of the view."""
     vault = {"api_key_id": NAME, "vault_url": at.vault.url("viewer")}
