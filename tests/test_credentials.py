@@ -43,7 +43,8 @@ from identities import (
     Stage,
 )
 from support import TIMEOUT, run_tap
-from tap_cognito.errors import TapCognitoError
+from tap_cognito.credentials import create_session
+from tap_cognito.errors import CredentialsError, TapCognitoError
 from tap_cognito.secret_references import SCHEMES
 from tap_cognito.settings import SCHEMA
 from tap_cognito.tap import TapCognito
@@ -289,6 +290,48 @@ def test_a_role_that_is_refused_is_a_refusal(
     text = refusal(emulator, **{**TEMPORARY, **IN_ROLE, **settings})
     assert f"AWS refused AssumeRole ({code})" in text
     assert not [words for words in advice if words not in text]
+
+
+def test_credentials_that_have_expired_on_arrival_are_a_refusal(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine whose clock is fast sees them so; the line names the clock, after one request."""
+    with Issuer(TEMPORARY_SIGNER, lifetime=-60) as issuer:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", issuer.url)
+        text = refusal(emulator, **TEMPORARY, **IN_ROLE)
+        assert len(issuer.issued) == 1
+    assert "have expired already: check the clock of this machine" in text
+
+
+@pytest.mark.parametrize("requests", [2, 10])
+def test_a_role_that_is_refused_in_mid_run_is_one_line(
+    requests: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When a role is taken away from the tap, its next renewal fails with AWS's code."""
+    # Credentials that end in five minutes are renewed before each request.
+    with Issuer(TEMPORARY_SIGNER, lifetime=5 * 60) as issuer, Emulator(Pool(2_000)) as pool:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", issuer.url)
+        pool.credentials = issuer.issued
+        pool.before_request(requests, lambda: setattr(issuer, "known", {}))
+        with pytest.raises(CredentialsError) as raised:
+            TapCognito(config=config(pool, **TEMPORARY, **IN_ROLE)).sync_all()
+        assert pool.log.count() >= requests
+    text = str(raised.value)
+    assert text.startswith("`users`: AWS refused AssumeRole (UnrecognizedClientException): ")
+    assert "\n" not in text
+    assert not [secret for secret in PLANTED if secret in text]
+
+
+@pytest.mark.parametrize("pool_id", ["us-east-1_AbCdEf", "local_abc"])
+def test_the_region_of_the_settings_is_where_everything_is_asked(pool_id: str) -> None:
+    """Cognito and all else, whatever the id of the pool begins with."""
+    settings = {"user_pool_id": pool_id, "region": "eu-west-1", **PAIR}
+    assert create_session(settings).region_name == "eu-west-1"
+    (region,) = TapCognito(config=settings).find_pools()
+    assert region.client.region == "eu-west-1"
+    replica = {"user_pool_ids": [pool_id], "region": "eu-west-1", **PAIR}
+    (region,) = TapCognito(config=replica).find_pools()
+    assert region.client.region == "eu-west-1"
 
 
 @pytest.fixture
