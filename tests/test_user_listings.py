@@ -17,6 +17,7 @@ from emulator.connection import Server
 from emulator.errors import ApiError
 from emulator.filters import Condition
 from listings import Users, pages, pool_of, scan
+from tap_cognito.cognito.segments import sub_of
 from tap_cognito.cognito.users import PAGE_SIZE
 from tap_cognito.errors import TapCognitoError
 
@@ -188,6 +189,29 @@ def test_a_split_that_loses_users_is_noticed(
         )
         check(scan(emulator), users)
     assert len(said(caplog)) == 1
+
+
+def test_a_look_up_that_is_refused_proves_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A user of the first page who came in no chain, and can't be asked for, isn't lost either."""
+    pool = Pool(3_000)
+    (lost, *_) = pool.users()
+    sub = sub_of(lost)
+    accepts = Condition.accepts
+
+    def refuse(condition: Condition, actual: str | None) -> bool:
+        if condition.attribute == "username":
+            raise ApiError("InvalidParameterException", "Not by name.")
+        return actual != sub and accepts(condition, actual)
+
+    monkeypatch.setattr(Condition, "accepts", refuse)
+    with Emulator(pool) as emulator:
+        check(scan(emulator), pool.users())
+        refused = emulator.log.matching(outcome="InvalidParameterException")
+    assert [request.filter for request in refused] == [f'username = "{lost["Username"]}"']
+    (line,) = said(caplog)
+    assert "refuses the filter" in line
 
 
 class Shrinking(Pool):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from typing import TYPE_CHECKING, Any
@@ -47,6 +48,16 @@ def test_users_are_asked_for_side_by_side_at_the_pace(capfd: pytest.CaptureFixtu
     assert seconds < 2 * count / pace  # one after the other they take twelve times as long
     assert emulator.log.count("AdminGetUser") == count
     assert count / emulator.log.seconds(operation="AdminGetUser") < 1.1 * pace
+
+
+def test_sixteen_requests_at_most_are_under_way(capfd: pytest.CaptureFixture[str]) -> None:
+    """However many users wait: the endpoint and the machine have other things to do."""
+    with Emulator(Pool(120), latency=0.05) as emulator:
+        read(emulator, capfd)
+    ends = [(request.received, 1) for request in emulator.log.requests]
+    ends += [(request.answered, -1) for request in emulator.log.requests]
+    counts = itertools.accumulate(change for _, change in sorted(ends))
+    assert max(counts) == 16
 
 
 def test_users_do_not_pile_up(capfd: pytest.CaptureFixture[str]) -> None:
