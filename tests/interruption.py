@@ -15,6 +15,8 @@ from support import TAP, TARGET, TIMEOUT, start
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from emulator import Emulator
+
     Process = subprocess.Popen[bytes]
 
 
@@ -24,6 +26,15 @@ def wait_until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.002)
+
+
+def at_rest(emulator: Emulator) -> int:
+    """Wait until no more requests come because nobody takes the answers, and count all."""
+    while True:
+        count = emulator.log.count()
+        time.sleep(0.5)
+        if count == emulator.log.count():
+            return count
 
 
 @contextmanager

@@ -17,6 +17,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -635,7 +636,8 @@ def test_a_run_that_is_stopped_says_nothing_secret(
     path = tmp_path / "config.json"
     path.write_text(json.dumps(config(emulator, **{**TEMPORARY, **IN_ROLE})))
     emulator.credentials = at.issuer.issued
-    before = len(at.issuer.issued)
+    arrived = threading.Event()
+    emulator.before_request(1, arrived.set)
     with subprocess.Popen(
         [sys.executable, "-m", "tap_cognito", "--config", path],
         env={**log_config, **at.environment},
@@ -644,10 +646,7 @@ def test_a_run_that_is_stopped_says_nothing_secret(
         text=True,
         encoding="utf-8",
     ) as tap:
-        deadline = time.monotonic() + 30
-        while len(at.issuer.issued) == before and time.monotonic() < deadline:
-            time.sleep(0.05)
-        time.sleep(0.3)
+        assert arrived.wait(30)
         tap.send_signal(number)
         stdout, stderr = tap.communicate(timeout=30)
     assert tap.returncode == 128 + number

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from typing import IO, TYPE_CHECKING, Any
 import pytest
 
 from emulator import Emulator, Faults, Pool
-from interruption import wait_until
+from interruption import at_rest, wait_until
 from support import TIMEOUT, emulator_config
 
 if TYPE_CHECKING:
@@ -94,10 +95,8 @@ def test_a_blocked_target_holds_the_readers_back(emulator: Emulator, tmp_path: P
     with running(emulator, tmp_path, rate=500) as process:
         assert process.stdout
         process.stdout.readline()
-        time.sleep(3)
-        read = emulator.log.count() - before
-        time.sleep(0.5)
-        assert emulator.log.count() - before == read
+        wait_until(lambda: emulator.log.count() - before > 16)
+        read = at_rest(emulator) - before
         # 16 pages ahead, one in the hands of each reader, and what buffer and pipe hold
         assert read < 16 + 16 + 10
         process.send_signal(signal.SIGTERM)
@@ -143,9 +142,11 @@ def test_a_signal_after_a_failure_ends_the_last_write_too() -> None:
     )
     command = [sys.executable, "-c", code]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout
         assert process.stderr
         assert process.stderr.readline() == b"now\n"
-        time.sleep(0.5)
+        # What is there was written by the last write, which is too large for the pipe.
+        assert select.select([process.stdout], [], [], TIMEOUT)[0]
         process.send_signal(signal.SIGTERM)
         _, log = process.communicate(timeout=TIMEOUT)
         assert process.returncode == 128 + signal.SIGTERM

@@ -16,6 +16,7 @@ from emulator import Emulator, Faults, Pool
 from emulator.connection import Server
 from emulator.errors import ApiError
 from emulator.filters import Condition
+from interruption import at_rest
 from listings import Users, pages, pool_of, scan
 from tap_cognito.cognito.segments import sub_of
 from tap_cognito.cognito.users import PAGE_SIZE
@@ -63,13 +64,10 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def at_rest(emulator: Emulator) -> int:
-    """Wait until no more requests come, and count those that came."""
-    while True:
-        count = emulator.log.count()
-        time.sleep(0.5)
-        if count == emulator.log.count():
-            return count
+def after_the_last(emulator: Emulator) -> int:
+    """Wait until the readers of a scan that has ended are gone, and count its requests."""
+    until(lambda: not readers())
+    return emulator.log.count()
 
 
 def said(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -271,7 +269,7 @@ def test_tokens_that_always_expire_end_the_scan(*, lifetime: int, refuse_filter:
     with Emulator(Pool(pages * PAGE_SIZE), **behaviour) as emulator:  # type: ignore[arg-type]
         with pytest.raises(TapCognitoError, match="refuses the pagination tokens"):
             scan(emulator)
-        assert at_rest(emulator) < pages
+        assert after_the_last(emulator) < pages
 
 
 @pytest.mark.parametrize(
@@ -285,7 +283,7 @@ def test_an_endless_loop_of_tokens_ends_the_scan(
     with Emulator(Pool(size), token_loop=length, refuse_filter=refuse_filter) as emulator:
         with pytest.raises(TapCognitoError, match="repeated a pagination token"):
             scan(emulator)
-        assert at_rest(emulator) < times * size / PAGE_SIZE + AHEAD
+        assert after_the_last(emulator) < times * size / PAGE_SIZE + AHEAD
 
 
 # Pages
@@ -375,8 +373,7 @@ def test_a_chain_that_fails_ends_the_scan(latency: float, monkeypatch: pytest.Mo
     with Emulator(Pool(30_000), latency=latency) as emulator:
         with pytest.raises(TapCognitoError, match="may not call cognito-idp:ListUsers"):
             scan(emulator)
-        assert at_rest(emulator) < 0.5 * 30_000 / PAGE_SIZE
-        assert readers() == []
+        assert after_the_last(emulator) < 0.5 * 30_000 / PAGE_SIZE
 
 
 def test_a_scan_that_is_left_stops_its_readers() -> None:
@@ -387,8 +384,7 @@ def test_a_scan_that_is_left_stops_its_readers() -> None:
             next(scanned)
         assert readers()
         scanned.close()
-        until(lambda: not readers())
-        assert at_rest(emulator) <= 5 + 1 + AHEAD
+        assert after_the_last(emulator) <= 5 + 1 + AHEAD
 
 
 def test_a_scan_that_is_left_while_throttled_stops_its_readers() -> None:
