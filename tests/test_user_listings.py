@@ -14,8 +14,9 @@ import pytest
 
 from emulator import Emulator, Faults, Pool
 from emulator.connection import Server
-from emulator.errors import ApiError
+from emulator.errors import INVALID, PAGING_MARKER, ApiError
 from emulator.filters import Condition
+from emulator.user_operations import UserOperations
 from interruption import at_rest
 from listings import Users, pages, pool_of, scan
 from tap_cognito.cognito.segments import sub_of
@@ -73,6 +74,11 @@ def after_the_last(emulator: Emulator) -> int:
 def said(caplog: pytest.LogCaptureFixture) -> list[str]:
     """What was logged of the way of reading."""
     return [text for text in caplog.messages if text.startswith("Reading the pool")]
+
+
+def restarts(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What was logged of listings that begin again."""
+    return [text for text in caplog.messages if text.endswith("restarts")]
 
 
 @pytest.fixture(autouse=True)
@@ -242,22 +248,55 @@ def test_users_who_were_deleted_are_not_taken_for_lost(caplog: pytest.LogCapture
 
 
 @pytest.mark.parametrize("lifetime", [1, 3, 5])
-def test_a_chain_whose_token_expired_begins_again(lifetime: int) -> None:
-    """Nobody is lost, nobody is sent twice, and only that chain is read again."""
+def test_a_token_that_is_refused_once_is_sent_again(
+    lifetime: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing is read a second time for it."""
     with Emulator(Pool(9_000), token_lifetime=lifetime, token_expiries=1) as emulator:
         check(scan(emulator), emulator.pool.users())
         assert emulator.log.count(outcome="InvalidParameterException") == 1
-        assert emulator.log.count() <= 9_000 / PAGE_SIZE + 2 * CHAINS + lifetime
+        assert emulator.log.count() <= 9_000 / PAGE_SIZE + CHAINS + 1 + 1
+    assert restarts(caplog) == []
 
 
+@pytest.mark.parametrize("lifetime", [1, 3, 5])
+def test_a_chain_whose_token_expired_begins_again(
+    lifetime: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody is lost, nobody is sent twice; only that chain is read again, and the log says so."""
+    numbers = itertools.count(1)
+    page = UserOperations._page  # noqa: SLF001 - where the emulator itself refuses tokens
+
+    def refuse(self: UserOperations, pool: Pool, parameters: Any, *of: Any, **more: Any) -> str:
+        goes_on = parameters.get("Filter") == 'sub ^= "7"' and "PaginationToken" in parameters
+        if goes_on and lifetime <= next(numbers) < lifetime + 3:
+            raise ApiError(INVALID, PAGING_MARKER)
+        return page(self, pool, parameters, *of, **more)
+
+    monkeypatch.setattr(UserOperations, "_page", refuse)
+    with Emulator(Pool(9_000)) as emulator:
+        check(scan(emulator), emulator.pool.users())
+        assert emulator.log.count(outcome="InvalidParameterException") == 3
+        assert emulator.log.count() <= 9_000 / PAGE_SIZE + 2 * CHAINS + lifetime + 3
+    assert restarts(caplog) == ["Cognito refuses a token: a listing of ListUsers restarts"]
+
+
+@pytest.mark.parametrize("expiries", [1, 3])
 @pytest.mark.parametrize("lifetime", [1, 3, 20])
 @pytest.mark.parametrize("reorder", [False, True])
-def test_a_plain_chain_whose_token_expired_begins_again(*, lifetime: int, reorder: bool) -> None:
+def test_a_plain_chain_whose_token_expired_begins_again(
+    *, lifetime: int, reorder: bool, expiries: int, caplog: pytest.LogCaptureFixture
+) -> None:
     """The same without filters, also when the pages come in another order then."""
     with Emulator(
-        Pool(2_000), token_lifetime=lifetime, token_expiries=1, refuse_filter=True, reorder=reorder
+        Pool(2_000),
+        token_lifetime=lifetime,
+        token_expiries=expiries,
+        refuse_filter=True,
+        reorder=reorder,
     ) as emulator:
         check(scan(emulator), emulator.pool.users())
+    assert len(restarts(caplog)) == (expiries == 3)
 
 
 @pytest.mark.parametrize("refuse_filter", [False, True])
