@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
+from emulator.errors import INVALID, PAGING_MARKER, ApiError
+from emulator.user_operations import UserOperations
 from tap_cognito.cognito import parallel
 from tap_cognito.cognito.client import CognitoClient
 from tap_cognito.cognito.listing import UserPool
@@ -16,7 +18,9 @@ from tap_cognito.cognito.users import UserListings
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
 
-    from emulator import Emulator
+    import pytest
+
+    from emulator import Emulator, Pool
     from tap_cognito.cognito.source import Source
 
 Users = list[dict[str, Any]]
@@ -45,3 +49,17 @@ def read(sources: Iterable[Source]) -> Generator[Users, None, None]:
 def scan(emulator: Emulator, rate: float = 100_000, user_filter: str | None = None) -> Users:
     """All users that a scan returns."""
     return list(itertools.chain(*pages(pool_of(emulator, rate), user_filter)))
+
+
+def refuse_token(monkeypatch: pytest.MonkeyPatch, user_filter: str, number: int) -> None:
+    """Refuse that token of a listing as often as it is sent: the listing must begin again."""
+    numbers = itertools.count(1)
+    page = UserOperations._page  # noqa: SLF001 - where the emulator itself refuses tokens
+
+    def refuse(self: UserOperations, pool: Pool, parameters: Any, *of: Any, **more: Any) -> str:
+        goes_on = parameters.get("Filter") == user_filter and "PaginationToken" in parameters
+        if goes_on and number <= next(numbers) < number + 3:
+            raise ApiError(INVALID, PAGING_MARKER)
+        return page(self, pool, parameters, *of, **more)
+
+    monkeypatch.setattr(UserOperations, "_page", refuse)

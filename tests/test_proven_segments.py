@@ -11,7 +11,7 @@ import pytest
 from emulator import Emulator, Pool
 from emulator.filters import Condition
 from emulator.user_operations import UserOperations
-from listings import scan
+from listings import refuse_token, scan
 from tap_cognito.cognito import users
 from tap_cognito.cognito.segments import sub_of
 from tap_cognito.cognito.users import PAGE_SIZE
@@ -59,6 +59,17 @@ def test_users_outside_of_all_segments_are_read_too(
     pool = Pool(SIZE)
     with Emulator(pool, **flaw(pool)) as emulator:
         assert usernames(scan(emulator)) == usernames(list(pool.users()))
+    (warning,) = warnings(caplog)
+    assert f"of about {SIZE:,} users came in the segments" in warning
+
+
+def test_users_that_come_again_do_not_hide_missing_ones(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What a segment returned before it began again doesn't count beside what it returns then."""
+    refuse_token(monkeypatch, 'sub ^= "7"', 3)
+    with Emulator(Pool(SIZE), ends_early={'sub ^= "3"': 1}) as emulator:
+        assert usernames(scan(emulator)) == usernames(list(emulator.pool.users()))
     (warning,) = warnings(caplog)
     assert f"of about {SIZE:,} users came in the segments" in warning
 

@@ -408,6 +408,31 @@ def test_the_version_and_the_bookmark_are_those_of_the_first_part(capfdbinary: C
                 assert partition["replication_key_value"] <= scan["began"]
 
 
+def test_the_bookmark_is_the_latest_change_of_both_parts(capfdbinary: Capture) -> None:
+    """Whichever part has sent the user who was changed last."""
+    with Emulator(Pool(2_000)) as emulator:
+        source = Source(emulator, capfdbinary, "increments", "users")
+        whole = source.run()
+        *_, last = (number for number, message in enumerate(whole.all, 1) if "scan" in str(message))
+        rest = source.run(whole.cut(last).state)
+        assert 0 < len(rest.of("RECORD")) < 2_000
+        assert rest.state == whole.state
+
+
+def test_the_version_is_greater_than_that_of_a_scan_that_is_not_resumed(
+    capfdbinary: Capture,
+) -> None:
+    """Otherwise a target would keep the rows of that scan, whatever the clock says."""
+    with Emulator(Pool(700)) as emulator:
+        source = Source(emulator, capfdbinary, "mirror", "users")
+        state = first_part(source).state
+        assert state
+        later = source.saved(state)["version"] + 10**9
+        state["bookmarks"]["users"]["scan"]["version"] = later
+        (switch,) = source.run(state).of("ACTIVATE_VERSION")
+        assert switch["version"] > later
+
+
 # Starting over
 
 

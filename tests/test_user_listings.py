@@ -14,11 +14,10 @@ import pytest
 
 from emulator import Emulator, Faults, Pool
 from emulator.connection import Server
-from emulator.errors import INVALID, PAGING_MARKER, ApiError
+from emulator.errors import ApiError
 from emulator.filters import Condition
-from emulator.user_operations import UserOperations
 from interruption import at_rest
-from listings import Users, pages, pool_of, scan
+from listings import Users, pages, pool_of, refuse_token, scan
 from tap_cognito.cognito.segments import sub_of
 from tap_cognito.cognito.users import PAGE_SIZE
 from tap_cognito.errors import TapCognitoError
@@ -264,16 +263,7 @@ def test_a_chain_whose_token_expired_begins_again(
     lifetime: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Nobody is lost, nobody is sent twice; only that chain is read again, and the log says so."""
-    numbers = itertools.count(1)
-    page = UserOperations._page  # noqa: SLF001 - where the emulator itself refuses tokens
-
-    def refuse(self: UserOperations, pool: Pool, parameters: Any, *of: Any, **more: Any) -> str:
-        goes_on = parameters.get("Filter") == 'sub ^= "7"' and "PaginationToken" in parameters
-        if goes_on and lifetime <= next(numbers) < lifetime + 3:
-            raise ApiError(INVALID, PAGING_MARKER)
-        return page(self, pool, parameters, *of, **more)
-
-    monkeypatch.setattr(UserOperations, "_page", refuse)
+    refuse_token(monkeypatch, 'sub ^= "7"', lifetime)
     with Emulator(Pool(9_000)) as emulator:
         check(scan(emulator), emulator.pool.users())
         assert emulator.log.count(outcome="InvalidParameterException") == 3
