@@ -104,23 +104,46 @@ def test_a_complete_outage_ends_as_documented_after_few_requests(row: Row) -> No
     assert emulator.log.count() > 1
 
 
-@pytest.mark.parametrize("shift", ["", "x"])
-def test_a_page_cut_within_a_character_is_no_page(
-    shift: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Half of a page of text beyond ASCII, one byte earlier or later, is asked for again."""
+def test_a_page_cut_within_a_character_is_no_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of a page of text beyond ASCII, one byte earlier and later, is asked for again."""
     answer = Api.answer
-    monkeypatch.setattr(
-        Api, "answer", lambda *of: json.dumps(json.loads(answer(*of)), ensure_ascii=False)
-    )
-    users = list(Pool(120, seed=1).users())
-    for user in users:
-        user["Attributes"].append({"Name": "custom:at", "Value": "é" * 1_000})
-    users[0]["Attributes"].append({"Name": "name", "Value": shift * 2})
-    pool = Pool.from_users(users)
-    with Emulator(pool, faults=Faults(("cut-length-right",), limit=3)) as emulator:
+    cut = []
+
+    def unescaped(*of: Any) -> str:
+        text = json.dumps(json.loads(answer(*of)), ensure_ascii=False)
+        body = text.encode()
+        cut.append(body[: len(body) // 2])
+        return text
+
+    monkeypatch.setattr(Api, "answer", unescaped)
+    for shift in ("", "xx"):
+        (user,) = Pool(1, seed=1).users()
+        user["Attributes"].append({"Name": "custom:at", "Value": shift + "é" * 10_000})
+        pool = Pool.from_users([user])
+        with Emulator(pool, faults=Faults(("cut-length-right",), limit=1)) as emulator:
+            assert scan(emulator) == truth(pool)
+            assert emulator.log.count(outcome="cut-length-right") == 1
+    assert sorted("\ufffd" in part.decode(errors="replace") for part in cut[::2]) == [False, True]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *("", "{", "<html>", "[]", '["Users"]', '"Users"', "5", "null", "true", "{}"),
+        *('{"Users": null}', '{"PaginationToken": "x"}', '{"message": "x"}'),
+    ],
+)
+def test_a_body_with_nothing_in_it_is_asked_for_again(
+    body: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever else it is, it isn't the last page, and no reason to give up."""
+    answer = Api.answer
+    bodies = [body]
+    monkeypatch.setattr(Api, "answer", lambda *of: bodies.pop() if bodies else answer(*of))
+    pool = Pool(3, seed=1)
+    with Emulator(pool) as emulator:
         assert sorted(scan(emulator)) == truth(pool)
-        assert emulator.log.count(outcome="cut-length-right") == 3
+        assert emulator.log.count("ListUsers") == 2
 
 
 class Clock(threading.Event):

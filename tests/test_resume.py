@@ -23,7 +23,7 @@ from tap_cognito.cognito import users
 from tap_cognito.cognito.segments import DIGITS, is_partition
 from tap_cognito.errors import TapCognitoError
 from tap_cognito.streams.scan import ResumableScan
-from tap_cognito.streams.state import digest, dump_scan, load_scan
+from tap_cognito.streams.state import PoolProgress, Scan, digest, dump_scan, load_scan
 from tap_cognito.tap import TapCognito
 
 if TYPE_CHECKING:
@@ -576,6 +576,30 @@ def test_a_damaged_scan_is_never_half_used(capfdbinary: Capture, seed: int) -> N
             state["bookmarks"]["users"]["scan"] = scan
             records = len(source.run(state).of("RECORD"))
             assert records == 700, scan
+
+
+@pytest.mark.parametrize(
+    ("pool_id", "progress", "is_sound"),
+    [
+        ("b", PoolProgress({"0", "f"}, tuple(DIGITS), 7), True),
+        ("b", PoolProgress({"0"}, tuple(DIGITS), -1), False),
+        ("b", PoolProgress({"g"}, tuple(DIGITS), 7), False),
+        ("b", PoolProgress({"0"}, tuple(DIGITS[:-1]), 7), False),
+        ("b", PoolProgress({"0"}, (*DIGITS, "0"), 7), False),
+        ("b", PoolProgress({"0"}, ("", *DIGITS), 7), False),
+        ("b", PoolProgress({""}, ("",), 7), False),
+        ("a", PoolProgress({"0"}, tuple(DIGITS), 7), False),
+    ],
+)
+def test_a_scan_that_contradicts_itself_is_not_resumed(
+    pool_id: str, progress: PoolProgress, *, is_sound: bool
+) -> None:
+    """Though its digest is right: done segments are segments, and no pool is in two states."""
+    began = datetime.now(timezone.utc).isoformat()
+    saved = dump_scan(Scan(began, "s", complete={"a"}, pools={pool_id: progress}))
+    scan, reason = load_scan(saved, "s", {"a", "b"}, timedelta(hours=1))
+    assert (scan is not None) == is_sound
+    assert reason == ("" if is_sound else "its state is damaged")
 
 
 JSON = st.recursive(
