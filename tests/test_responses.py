@@ -10,6 +10,7 @@ import socketserver
 import sys
 import threading
 import time
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ import pytest
 from answers import records
 from emulator import Emulator, Pool
 from emulator.api import Api
+from hostile import ATTACKS, Hostile, response
 from listings import pages, pool_of
 from support import emulator_config
 from tap_cognito.aws_errors import Kind, classify
@@ -205,6 +207,25 @@ def test_a_response_that_trickles_ends(
         list(pages(hostile(trickle)))
     released.set()
     assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize(
+    ("status", "fault"), [("503 Slow Down", ""), ("400 Bad Request", r"ListUsers: .* \(400\)")]
+)
+def test_an_error_that_is_no_text_is_told_by_its_status(
+    status: str, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A body that isn't UTF-8 is one that says nothing: what may pass is asked for again."""
+    body = b'{"__type": "OtherException", "message": "\xff"}'
+    monkeypatch.setitem(ATTACKS, "no text", lambda _: response(body, status))
+    with Emulator(Pool(3)) as emulator, Hostile(emulator.url) as server:
+        server.reset("no text", times=1)
+        session = boto3.Session("key", "secret", region_name="us-east-1")
+        pool = UserPool(emulator.pool.id, CognitoClient(session, Quotas(), server.url))
+        outcome: Any = pytest.raises(TapCognitoError, match=fault) if fault else None
+        with outcome or contextlib.nullcontext():
+            assert len([*chain(*pages(pool))]) == 3
+        assert server.seen["ListUsers"] == 1 + (not fault)
 
 
 def test_the_largest_page_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
