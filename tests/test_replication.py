@@ -220,6 +220,20 @@ def test_a_user_without_a_date_is_always_sent(capfdbinary: Capture) -> None:
         assert source.run(later).names == [user["Username"] for user in users[:2]]
 
 
+def test_the_bookmark_never_goes_back(capfdbinary: Capture) -> None:
+    """Also if who was changed last is gone, and the look-back sends older changes again."""
+    with Emulator(Pool(10)) as emulator:
+        source = Source(emulator, capfdbinary)
+        last, before, *_ = (user["Username"] for user in source.pool.users())
+        source.pool.change(last, at=time.time() - LOOK_BACK)
+        source.pool.change(before, at=time.time() - 1.5 * LOOK_BACK)
+        first = source.run()
+        source.pool.delete(last)
+        second = source.run(first.states[-1])
+        assert second.names == [before]
+        assert second.states[-1] == first.states[-1]
+
+
 def test_an_unchanged_pool_sends_what_the_look_back_covers(capfdbinary: Capture) -> None:
     """Of 10,000 users the second run sends those of the last ten minutes before the bookmark."""
     with Emulator(Pool(10_000)) as emulator:
