@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from answers import records
+from answers import catalog, records
 from emulator import Emulator, Pool
 from emulator.api import Api
 from hostile import ATTACKS, Hostile, response
@@ -80,6 +80,33 @@ def test_a_malformed_response_fails_its_stream_only(monkeypatch: pytest.MonkeyPa
         tap = TapCognito(config=emulator_config(emulator))
         with pytest.raises(TapCognitoError, match=r"^`users`: the response to ListUsers is malf"):
             tap.sync_all()
+
+
+@pytest.mark.parametrize(
+    ("stream", "answer"),
+    [
+        *(("users", f'{{"Users": {users}}}') for users in ("5", "true", '"ada"', "{}", "[[]]")),
+        *(
+            ("users", f'{{"Users": [{{"Username": "ada", "Attributes": {attributes}}}]}}')
+            for attributes in ("5", "true", "[5]", "[null]", "[{}]", '["ada"]', '{"Name": "ada"}')
+        ),
+        ("user_pool", '{"UserPool": "ada"}'),
+        ("user_pool", '{"UserPool": {"Id": "ada", "DeviceConfiguration": "ada"}}'),
+        ("log_delivery", '{"LogDeliveryConfiguration": 5}'),
+        ("log_delivery", '{"LogDeliveryConfiguration": "ada"}'),
+    ],
+)
+def test_an_answer_of_another_shape_is_malformed(
+    stream: str, answer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is one line that names the stream and quotes nothing, never a bug."""
+    monkeypatch.setattr(Api, "answer", lambda *_: answer)
+    with Emulator(Pool(1)) as emulator:
+        tap = TapCognito(config=emulator_config(emulator), catalog=catalog(stream))
+        with pytest.raises(TapCognitoError, match=f"^`{stream}`: the response to ") as failure:
+            tap.sync_all()
+    assert "is malformed (" in str(failure.value)
+    assert "ada" not in str(failure.value)
 
 
 def test_dates_come_as_numbers_or_text(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from emulator import Emulator, Faults, Pool
 from emulator.connection import Server
 from emulator.errors import ApiError
 from emulator.filters import Condition
+from emulator.user_operations import UserOperations
 from interruption import at_rest
 from listings import Users, pages, pool_of, refuse_token, scan
 from tap_cognito.cognito.segments import sub_of
@@ -241,6 +242,49 @@ def test_users_who_were_deleted_are_not_taken_for_lost(caplog: pytest.LogCapture
         assert len(pool) == 3_000 - 3
         assert emulator.log.count() <= 3_000 / PAGE_SIZE + CHAINS + 1 + 3
     assert said(caplog) == []
+
+
+@pytest.mark.parametrize("name", ["ada", 'Robert "Bob" \\ Tables'])
+def test_deleted_users_of_one_chain_are_asked_for_one_by_one(
+    name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The chain is complete when the last of them is known to be gone, whatever their names."""
+    users = list(Pool(3_000).users())
+    users[0]["Username"] = name
+    digit = sub_of(users[0])[0]
+    pool: Any = Shrinking.from_users(users)
+    pool.leaving = tuple(
+        user["Username"] for user in users[:PAGE_SIZE] if sub_of(user).startswith(digit)
+    )
+    assert len(pool.leaving) > 1
+    with Emulator(pool) as emulator:
+        check(scan(emulator), pool.users())
+    assert said(caplog) == []
+
+
+def test_a_look_up_is_read_to_its_end(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A user of the first page who is found on the second page of a look-up isn't gone."""
+    pool = Pool(3_000)
+    (lost, *_) = pool.users()
+    sub = sub_of(lost)
+    accepts, page = Condition.accepts, UserOperations._page  # noqa: SLF001 - the emulator's
+
+    def begin_empty(self: UserOperations, pool: Pool, given: Any, *of: Any, **more: Any) -> str:
+        is_look_up = str(given.get("Filter")).startswith("username")
+        if is_look_up and not given.pop("PaginationToken", None):
+            return '{"Users": [], "PaginationToken": "more"}'
+        return page(self, pool, given, *of, **more)
+
+    monkeypatch.setattr(UserOperations, "_page", begin_empty)
+    monkeypatch.setattr(
+        Condition, "accepts", lambda self, actual: actual != sub and accepts(self, actual)
+    )
+    with Emulator(pool) as emulator:
+        check(scan(emulator), pool.users())
+    (line,) = said(caplog)
+    assert "a user of its first page came in no segment" in line
 
 
 # Tokens
