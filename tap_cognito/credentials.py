@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import boto3
 import botocore.session
@@ -24,6 +25,7 @@ from botocore.exceptions import (
     PartialCredentialsError,
     ProfileNotFound,
 )
+from botocore.utils import get_environ_proxies
 
 from tap_cognito import logs, urls
 from tap_cognito.aws_errors import Kind, classify, error_code
@@ -92,8 +94,8 @@ def create_session(config: Mapping[str, Any]) -> boto3.Session:
         A boto3 session in the region of the first pool, with the identity that the settings mean:
         keys, a profile or boto3's default chain, and a role on top of it. Temporary credentials
         are renewed before they expire. Its clients raise a `CredentialsError` when that fails,
-        and a `TapCognitoError` instead of sending anything over HTTP to another host, unless
-        `allow_http` is set.
+        and a `TapCognitoError` instead of sending anything over HTTP to another host, a proxy
+        included, unless `allow_http` is set.
 
     Raises:
         CredentialsError: If there are no credentials, or AWS refuses them.
@@ -186,6 +188,22 @@ def _refuse_http(**event: Any) -> None:
             "users can be read on the way: use https:// in `endpoint_url` and AWS_ENDPOINT_URL, "
             "or set `allow_http`"
         )
+    # Over HTTPS a proxy learns the host only.
+    proxy = get_environ_proxies(url).get("http") if urlsplit(url).scheme == "http" else None
+    if proxy and "://" not in proxy:
+        proxy = f"http://{proxy}"
+    if proxy and not _is_on_this_machine(proxy):
+        raise TapCognitoError(
+            f"{urls.origin(proxy)} is a proxy on another host, where session tokens and users can "
+            f"be read: add the host of {urls.origin(url)} to NO_PROXY, or set `allow_http`"
+        )
+
+
+def _is_on_this_machine(proxy: str) -> bool:
+    try:
+        return urls.is_loopback(proxy)
+    except ValueError:
+        return False
 
 
 def _explain(error: Exception, source: str) -> TapCognitoError:

@@ -6,6 +6,7 @@ import copy
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import threading
@@ -533,6 +534,51 @@ def test_nothing_is_sent_over_http_to_another_host(
     assert "http://cognito.example.com is another host without HTTPS" in line
     assert "planted" not in run.stderr
     assert run.returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("variables", "shown"),
+    [
+        ({"http_proxy": "http://planted:secret@proxy.invalid:3128"}, "http://proxy.invalid:3128"),
+        ({"http_proxy": "proxy.invalid:3128"}, "http://proxy.invalid:3128"),
+        ({"http_proxy": "http://[planted"}, "an invalid URL"),
+        ({"http_proxy": "http://proxy.invalid:3128", "no_proxy": "127.0.0.1"}, ""),
+        ({"https_proxy": "http://proxy.invalid:3128"}, ""),
+    ],
+)
+def test_what_is_for_this_machine_is_not_sent_through_a_proxy_elsewhere(
+    variables: Mapping[str, str], shown: str, emulator: Emulator
+) -> None:
+    """A proxy reads all of a request over HTTP, one to a loopback address too."""
+    emulator.credentials = TEMPORARY_SIGNER
+    run = run_tap(config(emulator, **TEMPORARY), env={"no_proxy": "", **variables})
+    if shown:
+        (line,) = [line for line in run.stderr.splitlines() if " ERROR " in line]
+        assert f"{shown} is a proxy on another host" in line
+        assert "planted" not in run.stderr
+        assert not emulator.log.requests
+    assert run.returncode == bool(shown), run.stderr
+
+
+def test_a_proxy_on_this_machine_is_used(emulator: Emulator) -> None:
+    """Whoever may read what is sent to it may read the tap's memory too."""
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        proxy.settimeout(TIMEOUT)
+        url = f"127.0.0.1:{proxy.getsockname()[1]}"
+        asked: list[bytes] = []
+
+        def refuse() -> None:
+            connection, _ = proxy.accept()
+            with connection:
+                asked.append(connection.recv(1 << 16))
+                connection.sendall(b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n")
+
+        thread = threading.Thread(target=refuse)
+        thread.start()
+        run = run_tap(config(emulator, **TEMPORARY), env={"no_proxy": "", "http_proxy": url})
+        thread.join()
+    assert run.returncode == 1
+    assert asked[0].startswith(f"POST {emulator.url}/ ".encode())
 
 
 @pytest.mark.usefixtures("environ")
