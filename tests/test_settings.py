@@ -8,8 +8,15 @@ import socket
 import time
 from typing import TYPE_CHECKING, Any
 
+import boto3
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import (
+    ClientError,
+    EndpointConnectionError,
+    HTTPClientError,
+    ParamValidationError,
+    ProxyConnectionError,
+)
 
 from emulator import Credential, Emulator, Pool
 from support import IMPATIENT_TAP, TAP, emulator_config, run_tap
@@ -29,6 +36,11 @@ TEMPORARY = {**PAIR, "aws_session_token": TOKEN}
 ROLE = {"aws_assume_role_arn": "arn:aws:iam::123456789012:role/path/reader"}
 REFERENCES = {"aws_access_key_id": "env://KEY", "aws_secret_access_key": "env://SECRET"}
 VAULT = {"vault_url": "postgresql://reader:planted-password@127.0.0.1/postgres"}
+PLANTED_URL = "https://user:planted@cognito.example.com:444/planted?planted"
+DOWN: Any = {
+    "Error": {"Code": "Down", "Message": "<html>planted"},
+    "ResponseMetadata": {"HTTPStatusCode": 503},
+}
 SECRETS = (KEY_ID, SECRET, TOKEN, "planted-password")
 
 
@@ -428,6 +440,37 @@ def test_values_in_the_words_of_aws_are_not_repeated(
     assert code in str(error)
     assert "1 error:" not in str(error)
     assert "jane" not in str(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ClientError(DOWN, "ListUsers"),
+        EndpointConnectionError(endpoint_url=PLANTED_URL),
+        ProxyConnectionError(proxy_url=PLANTED_URL, error=f"planted {PLANTED_URL}"),
+        HTTPClientError(error="planted"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_an_outage_is_told_without_its_words_and_the_passwords_of_addresses(
+    error: Exception,
+) -> None:
+    """What a proxy answers, and of the endpoint and a proxy what is behind their host and port."""
+    client = boto3.client("cognito-idp", region_name="us-east-1", endpoint_url=PLANTED_URL)
+    text = str(from_botocore(error, Request("ListUsers", client, "us-east-1_A")))
+    assert "retry later" in text or "no answer from https://cognito.example.com:444 (" in text
+    assert "planted" not in text
+
+
+def test_a_parameter_that_boto3_refuses_is_not_repeated() -> None:
+    """It may come from an answer, such as a token or a domain, and boto3 quotes it."""
+    client = boto3.client("cognito-idp", "us-east-1")
+    with pytest.raises(ParamValidationError, match="jane") as refused:
+        client.describe_user_pool_domain(Domain={"jane@example.com": 1})  # type: ignore[arg-type]
+    request = Request("DescribeUserPoolDomain", client, "us-east-1_A")
+    text = str(from_botocore(refused.value, request))
+    assert "boto3 refused a parameter of DescribeUserPoolDomain" in text
+    assert "jane" not in text
 
 
 def test_an_endpoint_that_does_not_answer_is_one_line() -> None:
