@@ -23,7 +23,7 @@ from emulator.api import Api
 from hostile import ATTACKS, Hostile, response
 from listings import pages, pool_of
 from support import emulator_config
-from tap_cognito.aws_errors import Kind, classify
+from tap_cognito.aws_errors import Kind, classify, error_code
 from tap_cognito.cognito import client, responses
 from tap_cognito.cognito.client import CognitoClient
 from tap_cognito.cognito.listing import UserPool
@@ -167,6 +167,16 @@ def test_errors_are_told_apart(status: int, code: str, kind: Kind) -> None:
     metadata: Any = {"HTTPStatusCode": status}
     response: Any = {"Error": {"Code": code}, "ResponseMetadata": metadata}
     assert classify(ClientError(response, "ListUsers")) is kind
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["A" * 81, "jane@example.com", "jane doe", "Jane\n", "\x1b[31m", "", 5, None, {"jane": 1}],
+)
+def test_what_does_not_look_like_a_code_is_not_repeated(code: Any) -> None:
+    """Whoever answers may put a person, a token or a page in its place."""
+    response: Any = {"Error": {"Code": code}}
+    assert error_code(ClientError(response, "ListUsers")) == "an unknown error code"
 
 
 class _Hostile(socketserver.BaseRequestHandler):
