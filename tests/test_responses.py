@@ -218,12 +218,17 @@ def test_a_response_without_end_is_refused(
     """More than a response may have is not read."""
     monkeypatch.setattr(responses, "MAX_BODY_BYTES", 1 << 20)
 
+    sent = 0
+
     def endless() -> Iterator[bytes]:
+        nonlocal sent
         while True:
             yield b" " * (1 << 16)
+            sent += 1 << 16
 
     with pytest.raises(TapCognitoError, match="too large"):
         list(pages(hostile(endless)))
+    assert sent < 1 << 24  # what the system's buffers hold is sent too
 
 
 def test_a_response_that_trickles_ends(
