@@ -686,11 +686,12 @@ def test_a_file_that_is_not_regular_is_a_refusal(tmp_path: Path, emulator: Emula
         assert re.search("is not a regular file|No such device", text)
 
 
-@pytest.mark.parametrize("size", [64 * 1024 + 1, 10_000_000])
+@pytest.mark.parametrize("size", [64 * 1024 + 1, 1 << 40])
 def test_a_large_file_is_a_refusal(size: int, tmp_path: Path, emulator: Emulator) -> None:
-    """No secret is that long."""
+    """No secret is that long, and one that is longer than the memory is not read."""
     path = tmp_path / "secret"
-    path.write_bytes(b"a" * size)
+    path.touch()
+    os.truncate(path, size)  # without taking up the disk
     text = refusal(emulator, aws_access_key_id=KEY_ID, aws_secret_access_key=path.as_uri())
     assert "the file is larger than 64 KiB" in text
 
