@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -679,11 +680,17 @@ def test_a_file_that_holds_no_secret_is_a_refusal(
 
 def test_a_file_that_is_not_regular_is_a_refusal(tmp_path: Path, emulator: Emulator) -> None:
     """A FIFO is not waited for, and a file without an end is not read into the memory."""
-    os.mkfifo(tmp_path / "fifo")
-    for path in (tmp_path / "fifo", Path("/dev/zero"), Path("/dev/tty")):
+    began = time.monotonic()
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    rescue = threading.Timer(10, os.open, [fifo, os.O_WRONLY | os.O_NONBLOCK])
+    rescue.start()
+    for path in (fifo, Path("/dev/zero"), Path("/dev/tty")):
         reference = path.as_uri()
         text = refusal(emulator, aws_access_key_id=KEY_ID, aws_secret_access_key=reference)
         assert re.search("is not a regular file|No such device", text)
+    rescue.cancel()
+    assert time.monotonic() - began < 10
 
 
 @pytest.mark.parametrize("size", [64 * 1024 + 1, 1 << 40])
