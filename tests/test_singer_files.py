@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 
 from emulator import Emulator, Pool
 from support import TIMEOUT, emulator_config
-from tap_cognito import cli, singer_files
+from tap_cognito import cli, logs, singer_files
 from tap_cognito.errors import TapCognitoError
-from tap_cognito.settings import SCHEMA
+from tap_cognito.settings import SCHEMA, SECRETS
 from tap_cognito.tap import TapCognito
 
 if TYPE_CHECKING:
@@ -351,6 +351,18 @@ def test_what_is_no_config_file_is_not_repeated(text: str) -> None:
         singer_files.load_config(text)
     assert str(raised.value).startswith("--config")
     assert text not in str(raised.value)
+
+
+@pytest.mark.parametrize("setting", SECRETS)
+def test_the_secrets_of_a_config_are_masked_as_soon_as_it_is_read(
+    setting: str, tmp_path: Path
+) -> None:
+    """Not only when they are used: what fails before could show them."""
+    secret = f"planted+{setting}"
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({setting: secret}))
+    singer_files.load_config(str(path))
+    assert logs.clean(f"before {secret} after") == "before *** after"
 
 
 @pytest.mark.parametrize("option", ["config", "catalog", "state"])
