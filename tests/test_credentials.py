@@ -43,11 +43,13 @@ from identities import (
     WAYS,
     Issuer,
     Stage,
+    Way,
 )
 from support import TIMEOUT, run_tap
+from tap_cognito import logs
 from tap_cognito.credentials import create_session
 from tap_cognito.errors import CredentialsError, TapCognitoError
-from tap_cognito.secret_references import SCHEMES
+from tap_cognito.secret_references import SCHEMES, resolve_secrets
 from tap_cognito.settings import SCHEMA
 from tap_cognito.tap import TapCognito
 from tap_cognito.validation import normalize, validate
@@ -109,6 +111,15 @@ def refusal(emulator: Emulator, **settings: Any) -> str:
     return text
 
 
+def enter(way: Way, environ: pytest.MonkeyPatch) -> None:
+    """Set the environment as a way in has it."""
+    for variable, value in way.environment.items():
+        if value is None:
+            environ.delenv(variable, raising=False)
+        else:
+            environ.setenv(variable, value)
+
+
 # Each way in
 
 
@@ -118,15 +129,40 @@ def test_each_way_in_signs_with_its_own_secret_and_leaves_the_environment_alone(
 ) -> None:
     """The pool is read by who the settings mean, even if the environment holds other keys."""
     way = WAYS[name](at)
-    for variable, value in way.environment.items():
-        if value is None:
-            environ.delenv(variable, raising=False)
-        else:
-            environ.setenv(variable, value)
+    enter(way, environ)
     emulator.credentials = way.signer
     before = dict(os.environ)
     assert read(emulator, **way.settings) == USERS
     assert dict(os.environ) == before
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_what_each_way_in_signs_with_is_masked(
+    name: str, at: Stage, emulator: Emulator, environ: pytest.MonkeyPatch
+) -> None:
+    """Keys, tokens, external ids and the Vault's password, wherever they come from."""
+    environ.setattr(logs, "_secrets", logs._Secrets())  # noqa: SLF001 - what other tests hid
+    way = WAYS[name](at)
+    enter(way, environ)
+    emulator.credentials = way.signer
+    before = set(way.signer)
+    assert read(emulator, **way.settings) == USERS
+    secrets = [PASSWORD] if "vault_url" in way.settings else []
+    secrets += [EXTERNAL_ID] if "aws_assume_role_arn" in way.settings else []
+    for key_id in set(way.signer) - before or before:
+        credential = way.signer[key_id]
+        secrets += [key_id, credential.secret, *filter(None, [credential.session_token])]
+    assert {secret: logs.clean(f"a {secret} z") for secret in secrets} == dict.fromkeys(
+        secrets, "a *** z"
+    )
+
+
+def test_a_secret_is_masked_as_a_whole_too(at: Stage, environ: pytest.MonkeyPatch) -> None:
+    """Secrets Manager gives the whole JSON object, of which a reference names one key."""
+    environ.setattr(logs, "_secrets", logs._Secrets())  # noqa: SLF001 - what other tests hid
+    reference = at.references("secret-json", "aws_session_token")
+    resolve_secrets({"user_pool_id": "us-east-1_A", **reference})
+    assert KEY_ID[:12] not in logs.clean(f'a {{"aws_access_key_id": "{KEY_ID}", "aws')
 
 
 @pytest.mark.usefixtures("environ")
