@@ -548,6 +548,7 @@ def test_a_refresh_that_fails_during_a_run_is_one_line_about_credentials(
     assert f"no credentials ({reason}) from the `credential_process` of the AWS profile" in line
     assert run.returncode == 1
     assert emulator.log.requests
+    assert "Traceback" not in run.stderr
     assert not [secret for secret in (*PLANTED, "planted") if secret in run.stderr]
 
 
