@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import fnmatch
 import json
 import os
 import re
@@ -972,6 +973,20 @@ def test_the_documents_policies_grant_what_errors_ask_for() -> None:
         "sts:AssumeRole",
         *ACTIONS.values(),
     }
+
+
+def test_the_documents_policy_of_secrets_manager_is_for_one_secret() -> None:
+    """Its pattern stands for the six characters that AWS adds, and for no other secret's name."""
+    (pattern,) = (
+        statement["Resource"]
+        for policy in policies_and_configs()[0]
+        for statement in policy["Statement"]
+        if statement["Action"] == "secretsmanager:GetSecretValue"
+    )
+    prefix = "arn:aws:secretsmanager:us-east-1:123456789012:secret:cognito/reader"
+    assert fnmatch.fnmatchcase(f"{prefix}-AbC123", pattern)
+    assert not fnmatch.fnmatchcase(f"{prefix}-admin-AbC123", pattern)
+    assert not fnmatch.fnmatchcase(f"{prefix}s-AbC123", pattern)
 
 
 def test_the_documents_grants_are_enough_for_vault(at: Stage, emulator: Emulator) -> None:
