@@ -167,8 +167,7 @@ class Nested(Source):
         children: Makes the listings of one of them.
         done: The digests of children that were read before.
         first: A listing of the source's own. If the pool lacks its feature, nothing else is read.
-        keep: Tells which items are sent: by default those that aren't empty, as the description of
-            a domain that is gone is.
+        keep: Tells which items are sent; all, if left out.
     """
 
     def __init__(  # noqa: PLR0913 - the last three are rare
@@ -179,7 +178,7 @@ class Nested(Source):
         *,
         done: Iterable[str] = (),
         first: Listing | None = None,
-        keep: Callable[[Item], bool] = bool,
+        keep: Callable[[Item], bool] = lambda _: True,
     ) -> None:
         super().__init__(pool_id)
         self.done = set(done)
