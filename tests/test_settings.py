@@ -363,7 +363,7 @@ def test_without_a_pool_id_the_command_says_so() -> None:
     [
         (
             {"user_pool_id": "us-east-1_NotThere"},
-            "no user pool us-east-1_NotThere in us-east-1 of this account: check `user_pool_id`",
+            "no user pool us-east-1_NotThere in us-east-1 of this account: check its id, `region`",
         ),
         (
             {"aws_access_key_id": "AKIAUNKNOWN"},
