@@ -44,7 +44,7 @@ from identities import (
     Stage,
 )
 from quickstart.pipeline import Meltano
-from support import run_tap
+from support import IMPATIENT_TAP, run_tap
 from tap_cognito.secret_references import SCHEMES
 from tap_cognito.settings import SCHEMA, SECRETS
 
@@ -118,7 +118,7 @@ def run(config: Any, *arguments: str, env: Mapping[str, str] | None = None, **fi
                 is_raw = isinstance(content, bytes)
                 path.write_bytes(content if is_raw else json.dumps(content).encode())
                 given += [f"--{option}", str(path)]
-        done = run_tap({}, *given, env=env)
+        done = run_tap({}, *given, env=env, program=IMPATIENT_TAP)
     return Run(done.returncode, done.stdout, done.stderr)
 
 
