@@ -96,6 +96,37 @@ def assert_anonymous(database: Database, emulator: Emulator, settings: dict[str,
                 assert (attributes(user).get(name) or "\0") not in text
 
 
+@pytest.mark.parametrize(
+    "settings", [HASH, DROP, KEEP_MOST, AS_COLUMN, ENABLED, CONFIRMED], ids=", ".join
+)
+def test_meltano_passes_on_a_recipe_as_it_is_shown(
+    settings: dict[str, Any], tmp_path: Path
+) -> None:
+    """Nothing of a recipe is lost on its way through `meltano.yml`, as a null would be."""
+    project = yaml.safe_load((ROOT / "meltano.yml").read_text(encoding="utf-8"))
+    (tap,) = project["plugins"]["extractors"]
+    tap["config"] = settings
+    (tmp_path / "meltano.yml").write_text(yaml.safe_dump(project))
+    found = settings_by_meltano("dev", "tap-cognito", tmp_path)
+    assert {name: found.get(name) for name in settings} == settings
+
+
+def settings_by_meltano(environment: str, plugin: str, project: Path) -> dict[str, Any]:
+    """The settings that Meltano gives to a plugin."""
+    run = subprocess.run(
+        [SCRIPTS / "meltano", f"--environment={environment}", "config", "print", plugin],
+        cwd=project,
+        env={**os.environ, "MELTANO_CLI_DISABLE_VERSION_CHECK": "true"},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=TIMEOUT,
+        check=True,
+    )
+    found: dict[str, Any] = json.loads(run.stdout)
+    return found
+
+
 def test_hashed_data_hold_no_address(database: Database, emulator: Emulator) -> None:
     """Keys and addresses are salted hashes, nulls stay null, types and all else stay."""
     rows = {row["username"]: row for row in loaded(database, emulator, HASH)}
@@ -212,15 +243,5 @@ def test_an_environment_has_its_pool_and_its_database(name: str, tmp_path: Path)
     (tmp_path / "meltano.yml").write_text(yaml.safe_dump({**project, **shown}))
     (environment,) = (item for item in shown["environments"] if item["name"] == name)
     for kind, plugin in (("extractors", "tap-cognito"), ("loaders", "target-postgres")):
-        run = subprocess.run(
-            [SCRIPTS / "meltano", f"--environment={name}", "config", "print", plugin],
-            cwd=tmp_path,
-            env={**os.environ, "MELTANO_CLI_DISABLE_VERSION_CHECK": "true"},
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            timeout=TIMEOUT,
-            check=True,
-        )
         (settings,) = environment["config"]["plugins"][kind]
-        assert settings["config"].items() <= json.loads(run.stdout).items()
+        assert settings["config"].items() <= settings_by_meltano(name, plugin, tmp_path).items()
