@@ -52,7 +52,8 @@ class Meltano:
         scratch = stopping.folder(stack)
         self._env_file = scratch / "empty.env"
         self._env_file.touch()
-        lock = str(PROJECT / "requirements" / "dev.txt")
+        # A URL, as uv takes a space in these variables for the end of a path.
+        lock = (PROJECT / "requirements" / "dev.txt").as_uri()
         settings = {f"TAP_COGNITO_{name.upper()}": value for name, value in tap.items()}
         target = {
             "host": postgres.host,

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
 import pytest
 
+from quickstart import pipeline
+from quickstart.postgres import Postgres
 from support import TIMEOUT
 
 if TYPE_CHECKING:
@@ -82,3 +85,19 @@ def test_it_runs_again_to_the_end() -> None:
         assert "All 300 users arrived" in output
         assert " attributes | jsonb" in output
         assert list(folder.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_the_folder_may_have_a_space_in_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Meltano installs what the lock says, wherever the checkout is."""
+    project = tmp_path / "a new folder"
+    shutil.copytree(ROOT / "requirements", project / "requirements")
+    shutil.copy(ROOT / "meltano.yml", project)
+    monkeypatch.setattr(pipeline, "PROJECT", project)
+    monkeypatch.setattr(pipeline, "PLUGINS", project / "plugins")
+    with ExitStack() as stack:
+        meltano = pipeline.Meltano(stack, {}, Postgres(0, ""))
+        assert meltano("install", "--plugin-type", "loader") == 0
+    assert list(project.glob("plugins/loaders/*/venv/bin/target-postgres"))
