@@ -85,7 +85,8 @@ def validate(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
     """
     errors = list(DEFAULT_JSONSCHEMA_VALIDATOR(schema).iter_errors(config))
     of_values = [error for error in errors if error.validator != "dependentRequired"]
-    problems = [_explain(error, config, schema) for error in of_values or errors]
+    # A value may break two rules of its setting, with the same advice.
+    problems = list(dict.fromkeys(_explain(error, config, schema) for error in of_values or errors))
     return problems if of_values else problems + list(_contradictions(config))
 
 

@@ -142,6 +142,7 @@ def test_a_filter_that_cognito_takes_is_no_problem(user_filter: str) -> None:
 # What does not
 
 
+POOL_ARN = "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_AbCdEf123"
 EMPTY_OR_NOT = ("user_pool_id", "region", "endpoint_url", "user_filter", *TEMPORARY)
 NEITHER = "set both, or neither"
 BROKEN: list[tuple[dict[str, Any], str]] = [
@@ -151,6 +152,8 @@ BROKEN: list[tuple[dict[str, Any], str]] = [
         for bad in ("us-east-1", "AbCdEf", "us-east-1_Ab-Cd", "us-east-1_", "a b_c", "_AbC")
     ),
     ({"user_pool_id": f"us-east-1_{'a' * 60}"}, "`user_pool_id` is not valid: set it to"),
+    # An ARN is too long, and has the wrong form.
+    ({"user_pool_id": POOL_ARN}, "`user_pool_id` is not valid: set it to the id of a user pool"),
     *(({name: ""}, f"`{name}` is empty: give it a value") for name in EMPTY_OR_NOT),
     ({"region": "Virginia"}, "`region` is not valid: set it to an AWS region, such as"),
     ({"attributes_format": "json"}, "`attributes_format` must be one of: object, list"),
