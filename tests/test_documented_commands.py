@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 CHECKOUT = "/path/to/tap-cognito"
 ELSEWHERE = [block.text for block in blocks("README.md", "", "Elsewhere")]
 FROM_CHECKOUT, BY_UVX, FROM_WHEEL, PIPE = ELSEWHERE
+SERVER = ("host", "user", "password", "database")
+(TARGET,) = (json.loads(block.text) for block in blocks("README.md", "json", "Elsewhere"))
 
 RUN = {
     ("CONTRIBUTING.md", "python3 dev.py check"): "test_dev.py",
@@ -112,9 +114,11 @@ def test_the_tests_that_run_commands_exist() -> None:
 
 
 def test_the_documented_pipe_loads_the_pool(database: Database, tmp_path: Path) -> None:
-    """The README's lines discover a catalog and load the users into Postgres."""
+    """The README's lines and its target's settings load the users as Meltano does."""
     with Emulator(Pool(70)) as emulator:
-        files = {"config": emulator_config(emulator), "target": database.target_config}
+        server = {key: database.target_config[key] for key in (*SERVER, "port")}
+        assert set(SERVER) < TARGET.keys()
+        files = {"config": emulator_config(emulator), "target": TARGET | server}
         for name, content in files.items():
             (tmp_path / f"{name}.json").write_text(json.dumps(content))
         shell(PIPE, tmp_path, {})
