@@ -20,6 +20,7 @@ import psutil
 import pytest
 import yaml
 
+from documents import blocks, shell
 from emulator import Credential, Emulator, Pool, Role
 from interruption import wait_until
 from quickstart import stopping
@@ -408,25 +409,13 @@ def check_every_user(emulator: Emulator, database: Database) -> None:
 def test_airflow_loads_every_pool(
     pools: dict[str, Emulator], several: Meltano, database: Database, tmp_path: Path
 ) -> None:
-    """Airflow loads the example's DAG and runs it, one pool after the other."""
-    example = EXAMPLES / "airflow"
-    path = installed(example, tmp_path)
-    environment = {
-        **several.environment,
-        "AIRFLOW_HOME": str(tmp_path / "home"),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(example),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "PATH": path,
-    }
-    for command in (["db", "migrate"], ["dags", "test", "cognito"]):
-        run = subprocess.run(
-            [shutil.which("airflow", path=path) or "airflow", *command],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert run.returncode == 0, run.stdout + run.stderr
+    """The document's commands load the example's DAG and run it, one pool after the other."""
+    (commands,) = (block.text for block in blocks("docs/scheduling.md", "sh", "Airflow"))
+    examples = tmp_path / "examples"
+    left_by_a_user = shutil.ignore_patterns(".venv", ".airflow", "__pycache__")
+    shutil.copytree(EXAMPLES / "airflow", examples / "airflow", ignore=left_by_a_user)
+    (examples / "several-pools").symlink_to(SEVERAL_POOLS)
+    shell(commands, tmp_path, {**several.environment, "AIRFLOW__CORE__LOAD_EXAMPLES": "False"})
     for schema, emulator in pools.items():
         found = database.rows(f"select * from {schema}.users")  # noqa: S608
         assert by_name(found) == expected(emulator)
