@@ -83,7 +83,7 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
         secret=True,
         title="Supabase Vault URL",
         description="The Postgres URL of the database that holds Supabase Vault, or a reference "
-        "to it. Needs `tap-cognito[vault]`.",
+        "to it. Needs the extra `vault`.",
         examples=["env://VAULT_URL"],
     ),
     th.Property(

@@ -881,7 +881,7 @@ def test_a_vault_without_its_extra_names_what_to_install(
     """Most taps are installed without Postgres' client; the line names the extra that has it."""
     monkeypatch.setitem(sys.modules, "psycopg", None)
     vault = {"vault_url": "postgresql://127.0.0.1:1/postgres", "api_key_id": "1"}
-    assert "install `tap-cognito[vault]`" in refusal(
+    assert "install tap-cognito with its extra `vault`" in refusal(
         emulator, aws_access_key_id=KEY_ID, aws_secret_access_key=None, **vault
     )
 

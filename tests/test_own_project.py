@@ -80,7 +80,7 @@ def project(postgres: Postgres) -> Iterator[Project]:
         database = database_in_new_york(postgres, "own_project")
         environment = {
             "MELTANO_SEND_ANONYMOUS_USAGE_STATS": "false",
-            "UV_CONSTRAINT": str(ROOT / "requirements" / "dev.txt"),
+            "UV_CONSTRAINT": (ROOT / "requirements" / "dev.txt").as_uri(),
             # What only an emulated pool needs.
             "TAP_COGNITO_ENDPOINT_URL": emulator.url,
             "AWS_ACCESS_KEY_ID": "emulated",
