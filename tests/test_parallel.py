@@ -1,0 +1,122 @@
+"""Many listings at once: what is read of a source, in which order, and when it ends."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tap_cognito.cognito import parallel
+from tap_cognito.cognito.listing import Page
+from tap_cognito.cognito.source import Source, Step
+from tap_cognito.errors import TapCognitoError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PATIENCE = 10
+"""Seconds after which something is taken to never happen."""
+
+
+@dataclass
+class Scripted:
+    """A listing of one item, its name.
+
+    Args:
+        name: The item.
+        after: What it waits for.
+        begun: Set when it is read.
+    """
+
+    name: str
+    after: threading.Event | None = None
+    begun: threading.Event = field(default_factory=threading.Event)
+
+    def read(self, _: threading.Event) -> Iterator[Page]:
+        """Read it."""
+        self.begun.set()
+        if self.after:
+            self.after.wait(PATIENCE)
+        yield Page([{"name": self.name}], None)
+
+
+class Script(Source):
+    """A source of listings with names.
+
+    Args:
+        listings: Those that it begins with.
+        steps: What follows from the page of a listing; otherwise its items are sent.
+    """
+
+    def __init__(self, *listings: Any, **steps: Step | TapCognitoError) -> None:
+        super().__init__("us-east-1_Script")
+        self._listings = listings
+        self._steps = steps
+
+    def start(self) -> tuple[Any, ...]:
+        """Begin with the listings."""
+        return self._listings
+
+    def receive(self, listing: Any, page: Page) -> Step:
+        """Take the page."""
+        step = self._steps.get(listing.name, Step([]))
+        if isinstance(step, TapCognitoError):
+            raise step
+        return step._replace(items=page.items)
+
+    def restart(self, listing: Any) -> None:
+        """No listing begins again."""
+
+
+def read(*sources: Script) -> list[tuple[str, bool]]:
+    """Read sources; give what each batch has, or its error, and whether it is the last."""
+    batches = parallel.read([sources], lambda _, items: items)
+    return [
+        (str(batch.error or "".join(item["name"] for item in batch.records)), batch.is_last)
+        for batch in batches
+    ]
+
+
+def listings(names: str) -> list[Any]:
+    """Listings with names of one letter."""
+    return [Scripted(name) for name in names]
+
+
+@pytest.fixture
+def one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no listing begin before the one ahead is complete."""
+    monkeypatch.setattr(parallel, "CONCURRENCY", 1)
+
+
+@pytest.mark.usefixtures("one_by_one")
+def test_sources_are_read_one_after_the_other_each_in_its_order() -> None:
+    """What follows from a page goes ahead of all that waits, and the last batch is marked."""
+    first = Script(*listings("abc"), a=Step([], listings("xy")))
+    assert read(first, Script(*listings("d"))) == [
+        *(("a", False), ("x", False), ("y", False), ("b", False), ("c", True)),
+        ("d", True),
+    ]
+
+
+@pytest.mark.usefixtures("one_by_one")
+def test_what_waits_is_not_read_when_its_source_fails_or_is_replaced() -> None:
+    """Other sources are."""
+    failing = Script(*listings("abc"), a=TapCognitoError("failed"))
+    replaced = Script(*listings("def"), d=Step([], listings("x"), is_replacement=True))
+    assert read(failing, replaced, Script(*listings("g"))) == [
+        ("failed", True),
+        *(("d", False), ("x", True)),
+        ("g", True),
+    ]
+
+
+def test_what_is_under_way_is_not_received_when_its_source_is_replaced() -> None:
+    """A page that comes late is of a listing that nobody wants any more."""
+    late, replacement = Scripted("late"), Scripted("x")
+    after: list[Any] = [replacement]
+    late.after = replacement.begun
+    first = Scripted("a", late.begun)
+    source = Script(late, first, a=Step([], after, is_replacement=True))
+    assert read(source) == [("a", False), ("x", True)]
