@@ -270,6 +270,18 @@ def test_an_error_that_is_no_text_is_told_by_its_status(
         assert server.seen["ListUsers"] == 1 + (not fault)
 
 
+def test_a_page_that_is_no_text_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though it would be JSON without the bytes that aren't UTF-8: names would lack characters."""
+    body = b'{"Users": [{"Username": "ada\xff"}]}'
+    monkeypatch.setitem(ATTACKS, "no text", lambda _: response(body))
+    with Emulator(Pool(1)) as emulator, Hostile(emulator.url) as server:
+        server.reset("no text", times=1)
+        session = boto3.Session("key", "secret", region_name="us-east-1")
+        pool = UserPool(emulator.pool.id, CognitoClient(session, Quotas(), server.url))
+        (user,) = chain(*pages(pool))
+        assert user["Username"] == emulator.pool.username(0)
+
+
 def test_the_largest_page_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sixty users with all the attributes that Cognito allows, each as long as it may be."""
     attribute = {"Name": "custom:a", "Value": "\N{GRINNING FACE}" * 2_048}
