@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from emulator import Emulator, Faults, Pool
+from emulator.api import Api
 from emulator.connection import Server
 from emulator.errors import ApiError
 from emulator.filters import Condition
@@ -357,6 +358,28 @@ def test_an_endless_loop_of_tokens_ends_the_scan(
         with pytest.raises(TapCognitoError, match="repeated a pagination token"):
             scan(emulator)
         assert after_the_last(emulator) < times * size / PAGE_SIZE + AHEAD
+
+
+def test_an_empty_token_is_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is none, as for boto3's paginators."""
+    answer = '{"Users": [{"Username": "ada"}], "PaginationToken": ""}'
+    monkeypatch.setattr(Api, "answer", lambda *_: answer)
+    with Emulator(Pool(1)) as emulator:
+        assert [user["Username"] for user in scan(emulator)] == ["ada"]
+        assert emulator.log.count() == 1
+
+
+def test_an_endless_loop_before_the_first_user_ends_the_scan(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Empty pages are no end, but their tokens may not go round either."""
+    rounds = (f'{{"Users": [], "PaginationToken": "{token}"}}' for token in 20 * "abc")
+    answers = itertools.chain(rounds, itertools.repeat('{"Users": []}'))
+    monkeypatch.setattr(Api, "answer", lambda *_: next(answers))
+    with Emulator(Pool(1)) as emulator:
+        with pytest.raises(TapCognitoError, match="repeated a pagination token"):
+            scan(emulator)
+        assert emulator.log.count() < 10
 
 
 # Pages
