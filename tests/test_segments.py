@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from bisect import bisect_left
 from collections import Counter
@@ -37,6 +38,8 @@ def regional_sub(random_: random.Random) -> str:
     sub = random_sub(random_)
     return f"{sub[0]}4{sub[2]}8{sub[4]}4{sub[6]}8{sub[8:]}"
 
+
+NUMBERS = itertools.count()
 
 FORMATS = {"random": random_sub, "regional": regional_sub}
 
@@ -159,3 +162,63 @@ def test_small_segments_cost_hardly_more_requests(
     assert len(source.done) == {"random": 256, "regional": 496}[sub_format]
     # The cost doesn't depend on the size.
     assert endpoint.requests - size / PAGE_SIZE <= 0.02 * 1_500_000 / PAGE_SIZE
+
+
+def prefix_of(segment: Listing) -> str:
+    """The digits that a segment is filtered by."""
+    return str(segment.parameters["Filter"]).split('"')[1]
+
+
+def numbered(prefix: str, count: int, *, is_last: bool = False) -> Page:
+    """A page of so many users of a segment, none of them on another page."""
+    return Page(
+        [user(f"{prefix}{next(NUMBERS):07x}") for _ in range(count)], None if is_last else "more"
+    )
+
+
+def divided(size: int) -> tuple[users.UserListings, Listing, list[Listing]]:
+    """Divide a pool whose first segment begins with so many users.
+
+    Args:
+        size: Users on that page; the plain listing's is full.
+
+    Returns:
+        The pool's users, the question for the estimate and the sixteen segments.
+    """
+    source = users.UserListings(UserPool("us-east-1_Large", Mock()))
+    (plain,) = source.start()
+    (probe,) = source.receive(plain, numbered("0", PAGE_SIZE)).start
+    describe, *segments = source.receive(probe, numbered("0", size)).start
+    return source, describe, segments
+
+
+@pytest.mark.parametrize(("size", "is_left"), [(15, False), (14, True)])
+def test_segments_are_judged_once(size: int, *, is_left: bool) -> None:
+    """After two pages of each, by a quarter of a full page; later pages may be shorter."""
+    source, _, segments = divided(size)
+    trial = [*segments, *segments[:-1]]  # the last one's first page was the first of all
+    steps = [source.receive(segment, numbered(prefix_of(segment), size)) for segment in trial]
+    assert [step.is_replacement for step in steps] == [*[False] * 30, is_left]
+    if not is_left:
+        later = source.receive(segments[0], numbered(prefix_of(segments[0]), 1))
+        assert not later.is_replacement
+
+
+@pytest.mark.parametrize(
+    ("more", "begun", "segments"),
+    [(0, "nothing", 16), (1, "nothing", 256), (1, "complete", 16), (1, "two pages", 16)],
+)
+def test_a_pool_is_divided_further_only_if_it_is_large_and_hardly_begun(
+    more: int, begun: str, segments: int
+) -> None:
+    """An estimate that comes late doesn't make users be read a second time."""
+    source, describe, digits = divided(PAGE_SIZE)
+    if begun == "complete":
+        source.receive(digits[0], numbered(prefix_of(digits[0]), 5, is_last=True))
+    elif begun == "two pages":
+        for digit in [*digits, *digits[:-1]]:
+            source.receive(digit, numbered(prefix_of(digit), PAGE_SIZE))
+    estimate = {"EstimatedNumberOfUsers": users.LARGE_POOL + more}
+    step = source.receive(describe, Page([estimate], None))
+    assert step.is_replacement == (segments > 16)
+    assert len(source.prefixes) == segments
