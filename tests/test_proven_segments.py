@@ -11,10 +11,10 @@ import pytest
 from emulator import Emulator, Pool
 from emulator.filters import Condition
 from emulator.user_operations import UserOperations
-from listings import refuse_token, scan
+from listings import pool_of, read, refuse_token, scan
 from tap_cognito.cognito import users
-from tap_cognito.cognito.segments import sub_of
-from tap_cognito.cognito.users import PAGE_SIZE
+from tap_cognito.cognito.segments import DIGITS, sub_of
+from tap_cognito.cognito.users import PAGE_SIZE, UserListings
 from tap_cognito.errors import TapCognitoError
 
 if TYPE_CHECKING:
@@ -86,6 +86,16 @@ def test_only_so_many_users_are_remembered(
         found = usernames(scan(emulator))
     assert sorted(set(found)) == usernames(list(pool.users()))
     assert SIZE - remembered <= len(found) - SIZE < SIZE
+    assert "Some users are sent a second time: the target has them once" in caplog.messages
+
+
+def test_a_resumed_scan_says_that_users_come_twice(caplog: pytest.LogCaptureFixture) -> None:
+    """Whom the earlier run has sent isn't known: read in one listing, the pool has them all."""
+    with Emulator(Pool(SIZE)) as emulator:
+        source = UserListings(pool_of(emulator))
+        source.resume(DIGITS, DIGITS[:8], 0, SIZE)
+        found = [user for page in read([source]) for user in page]
+        assert usernames(found) == usernames(list(emulator.pool.users()))
     assert "Some users are sent a second time: the target has them once" in caplog.messages
 
 
