@@ -12,7 +12,7 @@ from emulator import Emulator, Pool
 from emulator.filters import Condition
 from emulator.user_operations import UserOperations
 from listings import pool_of, read, refuse_token, scan
-from tap_cognito.cognito import users
+from tap_cognito.cognito import parallel, users
 from tap_cognito.cognito.segments import DIGITS, sub_of
 from tap_cognito.cognito.users import PAGE_SIZE, UserListings
 from tap_cognito.errors import TapCognitoError
@@ -97,6 +97,30 @@ def test_a_resumed_scan_says_that_users_come_twice(caplog: pytest.LogCaptureFixt
         found = [user for page in read([source]) for user in page]
         assert usernames(found) == usernames(list(emulator.pool.users()))
     assert "Some users are sent a second time: the target has them once" in caplog.messages
+
+
+@pytest.mark.parametrize("done", [DIGITS, DIGITS[:-1]])
+def test_a_resumed_scan_asks_for_the_estimate_that_the_earlier_run_lacks(
+    done: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever is missing in the segments of the earlier run is read too."""
+    with Emulator(Pool(SIZE)) as emulator:
+        source = UserListings(pool_of(emulator))
+        source.resume(DIGITS, done, SIZE // 2, None)
+        found = [user for page in read([source]) for user in page]
+        assert usernames(found) == usernames(list(emulator.pool.users()))
+    (warning,) = warnings(caplog)
+    assert f"of about {SIZE:,} users came in the segments" in warning
+
+
+def test_a_resumed_scan_with_nothing_left_is_completed() -> None:
+    """Its source ends with a batch as any other, after one request."""
+    with Emulator(Pool(SIZE)) as emulator:
+        source = UserListings(pool_of(emulator))
+        source.resume(DIGITS, DIGITS, SIZE, SIZE)
+        (batch,) = parallel.read([[source]], lambda _, items: items)
+        assert (batch.records, batch.is_last, batch.error) == ([], True, None)
+        assert emulator.log.count() == 1
 
 
 @pytest.mark.parametrize("denied", [False, True])

@@ -89,9 +89,9 @@ class UserListings(Source):
     def start(self) -> Iterable[Listing]:
         """Begin with the first page of the pool, or with the segments that are left."""
         if self.prefixes:
-            left = [prefix for prefix in self.prefixes if prefix not in self.done]
-            # With none left, one more time the last one: the end is still to be proven.
-            return [self._segment(prefix) for prefix in left or self.prefixes[-1:]]
+            left = [self._segment(prefix) for prefix in self.prefixes if prefix not in self.done]
+            # That nobody is missing is still to be proven.
+            return left if left and self.estimate is not None else [self._describe, *left]
         return [self._plain.part(pages=1) if self._is_divisible else self._plain]
 
     def receive(self, listing: Listing, page: Page) -> Step:
