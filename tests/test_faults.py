@@ -225,6 +225,8 @@ def test_each_wait_is_as_long_as_documented(
     text = DOCUMENT.read_text("utf-8")
     assert "up to 50 ms after the first failure, twice that after" in text
     assert "never more than 10 s" in text
+    start = client.START_SECONDS
+    assert f"ends a run after {start:.0f} to {start + MAX_BACKOFF:.0f} s" in " ".join(text.split())
 
 
 def test_requests_do_not_outlive_an_outage_one_after_the_other() -> None:
