@@ -79,7 +79,9 @@ def read_secret(vault_url: str, key: str) -> str:
     try:
         import psycopg  # noqa: PLC0415 - an extra: most taps need no Postgres
     except ImportError:
-        raise TapCognitoError("psycopg is missing: install tap-cognito with its extra `vault`") from None
+        raise TapCognitoError(
+            "psycopg is missing: install tap-cognito with its extra `vault`"
+        ) from None
     _check(vault_url)
     try:
         identifier = UUID(key)

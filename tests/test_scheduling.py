@@ -290,9 +290,12 @@ class Dagster:
             "PATH": self._path,
         }
         del self._environment["MELTANO_DATABASE_URI"]
+        # Otherwise the daemon and the first command may both create its databases, and one fails.
+        migrate = [self._program("dagster"), "instance", "migrate"]
+        subprocess.run(migrate, env=self._environment, capture_output=True, check=True)
         log = stack.enter_context((folder / "daemon.log").open("wb"))
         daemon = [self._program("dagster-daemon"), "run", "-f", str(DAGSTER / "definitions.py")]
-        stopping.start(stack, daemon, env=self._environment, stdout=log, stderr=log)
+        self._daemon = stopping.start(stack, daemon, env=self._environment, stdout=log, stderr=log)
 
     def __call__(self, *arguments: str) -> None:
         """Run a command on the example."""
@@ -313,6 +316,7 @@ class Dagster:
         deadline = time.monotonic() + PATIENCE
         while not {status for status, *_ in self._runs()[before:]} <= {"SUCCESS", "FAILURE"}:
             assert time.monotonic() < deadline, self._runs()
+            assert self._daemon.poll() is None, "Dagster's daemon has ended"
             time.sleep(0.5)
         runs = self._runs()[before:]
         assert [status for status, *_ in runs] == ["SUCCESS"] * len(places)
