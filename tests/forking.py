@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import functools
+import gc
 import importlib
 import json
 import os
@@ -160,6 +161,8 @@ def main() -> None:
     for module in _IMPORTS:
         importlib.import_module(module)
     _describe_cognito()
+    gc.collect()
+    gc.freeze()  # so that no fork's collector touches, and copies, what all have
     with socket.socket(fileno=int(sys.argv[1])) as requests:
         command, environment, folder = _serve(requests)
     os.chdir(folder)

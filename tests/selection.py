@@ -23,13 +23,14 @@ MELTANO = "_plugins"
 _HERE = Path(__file__).parent
 _SERVERS = {"postgres", "moto_url"}
 _LONGEST = (
-    "deletions",
-    "replication",
+    "secrets_stay_secret",
     "user_listings",
-    "streams",
-    "end_to_end",
-    "shutdown",
+    "resume",
+    "replication",
     "faults",
+    "deletions",
+    "streams",
+    "shutdown",
 )
 
 

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
 
+from emulator import Emulator, Pool
+from hostile import PERSON, Hostile
+from identities import TEMPORARY
+from leaks import found
 from quickstart.pipeline import Meltano
 
 if TYPE_CHECKING:
-    from quickstart.pool import Pool
+    from quickstart import pool
+    from quickstart.postgres import Postgres
     from support import Database
 
 
 @pytest.mark.usefixtures("_plugins")
-def test_the_job_loads_the_selected_columns(moto_pool: Pool, database: Database) -> None:
+def test_the_job_loads_the_selected_columns(moto_pool: pool.Pool, database: Database) -> None:
     """The job loads the selected columns, without a request to Meltano Hub or any other host."""
     selection = '["users.username", "users.status"]'
     with ExitStack() as stack:
@@ -32,3 +38,24 @@ def test_the_job_loads_the_selected_columns(moto_pool: Pool, database: Database)
             proxy.accept()
     expected = [(user["Username"], user["UserStatus"]) for user in moto_pool.users()]
     assert sorted(database.rows()) == sorted(expected)
+
+
+@pytest.mark.usefixtures("_plugins")
+def test_meltano_is_told_nothing_secret(
+    postgres: Postgres, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It shows what the tap logs in its own form, here of a run that fails after some pages."""
+    with Emulator(Pool(90)) as emulator, Hostile(emulator.url) as hostile:
+        hostile.reset("an echo as code", after=1, only="ListUsers")
+        settings = {
+            "user_pool_id": "us-east-1_Emulated1",
+            "endpoint_url": hostile.url,
+            "stream_maps": json.dumps({"users": {"__filter__": f"username != '{PERSON}'"}}),
+            **TEMPORARY,
+        }
+        with ExitStack() as stack:
+            status = Meltano(stack, settings, postgres)("run", "cognito-to-postgres")
+    output = "".join(capfd.readouterr())
+    assert status == 1
+    assert "tap-cognito" in output
+    assert not found(output)

@@ -19,9 +19,8 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
@@ -43,15 +42,13 @@ from identities import (
     WAYS,
     Stage,
 )
-from quickstart.pipeline import Meltano
+from leaks import Run, found, leaks, people, records
 from support import IMPATIENT_TAP, run_tap
 from tap_cognito.secret_references import SCHEMES
 from tap_cognito.settings import SCHEMA, SECRETS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    from quickstart.postgres import Postgres
 
 
 PROJECT = Path(__file__).parent.parent
@@ -90,14 +87,6 @@ def some(cases: Sequence[Any], count: int) -> list[Any]:
         case if number in always else pytest.param(case, marks=pytest.mark.slow)
         for number, case in enumerate(cases)
     ]
-
-
-class Run(NamedTuple):
-    """What came out of a run."""
-
-    status: int
-    stdout: str
-    stderr: str
 
 
 def run(config: Any, *arguments: str, env: Mapping[str, str] | None = None, **files: Any) -> Run:
@@ -163,50 +152,6 @@ def config(emulator: Emulator | Hostile, **more: Any) -> dict[str, Any]:
         "user_mfa_requests_per_second": 1000,
         **more,
     }
-
-
-def records(stdout: str) -> list[dict[str, Any]]:
-    """The records that a run has written."""
-    messages = [json.loads(line) for line in stdout.splitlines() if line.startswith('{"type":"REC')]
-    return [message["record"] for message in messages]
-
-
-def people(stdout: str) -> set[str]:
-    """Who is in the records of a run: names of users and groups, addresses, numbers, subs."""
-    texts: list[Any] = []
-    for record in records(stdout):
-        attributes = record.get("attributes")
-        values = attributes if isinstance(attributes, dict) else {}
-        texts += [values.get(key) for key in ("email", "name", "phone_number", "sub")]
-        texts += [record.get(key) for key in ("username", "email", "group_name")]
-    return {text for text in texts if isinstance(text, str) and len(text) > 5}
-
-
-def in_base64(secret: str) -> Iterator[str]:
-    """What a secret looks like in base64, wherever it begins, without its ends."""
-    for offset in range(3):
-        yield base64.b64encode(b" " * offset + secret.encode()).decode()[4:-5]
-
-
-BASE64 = [text for secret in PLANTED for text in in_base64(secret)]
-
-
-def found(text: str) -> list[str]:
-    """Which planted texts a text holds, in whatever notation, and in whatever part."""
-    shown = re.findall(r"\S*(?:planted|zqperson)\S*", text, re.IGNORECASE)
-    return shown + [secret for secret in BASE64 if secret in text]
-
-
-def leaks(run: Run, somebody: set[str] | frozenset[str] = frozenset()) -> list[str]:
-    """What a run has told that it must not: to anybody, or in the records."""
-    lines = run.stdout.splitlines(keepends=True)
-    said = "".join(line for line in lines if not line.startswith('{"type":"RECORD"')) + run.stderr
-    loaded = "".join(line for line in lines if line.startswith('{"type":"RECORD"'))
-    return [
-        *found(said),
-        *(person for person in somebody if person in said),
-        *re.findall(r"\S*planted\S*", loaded, re.IGNORECASE),
-    ]
 
 
 # The search itself
@@ -655,27 +600,7 @@ def test_a_run_that_is_stopped_says_nothing_secret(
     assert not leaks(Run(0, stdout, stderr))
 
 
-# Other programs
-
-
-@pytest.mark.usefixtures("_plugins")
-def test_meltano_is_told_nothing_secret(
-    postgres: Postgres, hostile: Hostile, capfd: pytest.CaptureFixture[str]
-) -> None:
-    """It shows what the tap logs in its own form, here of a run that fails after some pages."""
-    hostile.reset("an echo as code", after=1, only="ListUsers")
-    settings = {
-        "user_pool_id": "us-east-1_Emulated1",
-        "endpoint_url": hostile.url,
-        "stream_maps": json.dumps({"users": {"__filter__": f"username != '{PERSON}'"}}),
-        **TEMPORARY,
-    }
-    with ExitStack() as stack:
-        status = Meltano(stack, settings, postgres)("run", "cognito-to-postgres")
-    output = "".join(capfd.readouterr())
-    assert status == 1
-    assert "tap-cognito" in output
-    assert not found(output)
+# Marks
 
 
 def test_about_marks_the_secret_settings() -> None:
