@@ -47,8 +47,8 @@ def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Take a process more than there are processors, up to four: many tests wait for programs."""
-    return min((os.cpu_count() or 1) + 1, 4)
+    """Take two processes for each processor, up to four: many tests wait for programs."""
+    return min(2 * (os.cpu_count() or 1), 4)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
