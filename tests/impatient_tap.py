@@ -1,4 +1,4 @@
-"""As a program: tap-cognito, which retries a failing request for a second only."""
+"""As a program: tap-cognito, which retries a failing request for 0.3 s only."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from tap_cognito import cli
 from tap_cognito.cognito import client
 
 if __name__ == "__main__":
-    client.RETRY_SECONDS = client.START_SECONDS = 1.0
+    client.RETRY_SECONDS = client.START_SECONDS = 0.3
     cli.main()

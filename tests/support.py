@@ -31,7 +31,7 @@ TIMEOUT = 120
 """Seconds after which a program is taken to hang."""
 TAP = (sys.executable, "-m", "tap_cognito")
 IMPATIENT_TAP = (sys.executable, str(Path(__file__).with_name("impatient_tap.py")))
-"""The tap, but it gives up after a second without an answer, not after a minute."""
+"""The tap, but it gives up after 0.3 s without an answer, not after a minute."""
 TARGET = Path(sysconfig.get_path("scripts")) / "target-postgres"
 
 
