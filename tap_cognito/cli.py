@@ -136,6 +136,11 @@ def _explain_usage(error: Any) -> str:
 
 
 def _fail(message: str, error: BaseException, status: int = 1) -> int:
+    cause = error.__context__
+    while cause:  # a signal that arrives while a lock is half released leads to another error
+        if isinstance(cause, Terminated):
+            raise cause from None
+        cause = cause.__context__
     logger.error("%s", message)
     # The frames only: the texts of a chain of exceptions may quote a request and its token.
     logger.debug("%s", type(error).__name__, exc_info=error)

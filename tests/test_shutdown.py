@@ -177,6 +177,24 @@ def test_a_signal_during_the_exit_does_not_change_it(name: str, outcome: str) ->
     assert "Traceback" not in run.stderr
 
 
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_that_leads_to_an_error_is_told_as_a_signal(name: str) -> None:
+    """One that arrives while a lock is released leaves `with` to release it again, which fails."""
+    run = run_code(
+        "def command():\n"
+        "    try:\n"
+        "        try:\n"
+        f"            os.kill(os.getpid(), signal.{name})\n"
+        "        finally:\n"
+        "            raise RuntimeError('release unlocked lock')\n"
+        "    finally:\n"
+        "        raise ValueError\n"
+        "cli._command = command\ncli.main()"
+    )
+    assert run.returncode == 128 + signal.Signals[name]
+    assert run.stderr.splitlines() == [f"stopped by {name}: the run is not complete"]
+
+
 def test_a_command_of_nohup_outlives_its_terminal() -> None:
     """Whoever has SIGHUP ignored at the start wants the run to go on."""
     run = run_code(
