@@ -321,6 +321,6 @@ def test_the_documented_limits_are_those_that_hold() -> None:
     """The times and the size that docs/reliability.md promises."""
     text = " ".join(RELIABILITY.read_text("utf-8").split())
     assert f"no answer within the read timeout of {client.READ_TIMEOUT} s" in text
-    assert f"A connection must stand within {client.CONNECT_TIMEOUT} s" in text
+    assert f"A connection must be made within {client.CONNECT_TIMEOUT} s" in text
     size = responses.MAX_BODY_BYTES >> 20
     assert f"for more than {responses.MAX_SECONDS:.0f} s, or exceeds {size} MiB" in text
