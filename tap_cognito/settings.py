@@ -25,7 +25,7 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
         th.StringType(pattern=POOL_ID, max_length=55),
         title="User pool id",
         description="The user pool to read. Its page in the Cognito console shows the id. "
-        "Set either it or `user_pool_ids`.",
+        "Set this or `user_pool_ids`.",
         examples=["us-east-1_AbCdEf123"],
         advice="set it to the id of a user pool, such as us-east-1_AbCdEf123",
     ),
@@ -54,7 +54,7 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
         th.StringType(min_length=1),
         secret=True,
         title="AWS access key id",
-        description="The id of an access key, or a reference to it. Without it and a profile, "
+        description="The id of an access key, or a reference to it. Without a key or a profile, "
         "boto3's default credential chain is used: environment, shared config and SSO, "
         "container, web identity, instance.",
         examples=["AKIAIOSFODNN7EXAMPLE", "env://COGNITO_KEY_ID"],
@@ -91,8 +91,7 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
         th.StringType(min_length=1),
         secret=True,
         title="AWS session token",
-        description="The session token that temporary keys need beside the secret, or a "
-        "reference to it.",
+        description="The session token of temporary keys, or a reference to it.",
         requires_properties=["aws_access_key_id"],
     ),
     th.Property(
@@ -105,8 +104,8 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
         "aws_assume_role_arn",
         th.StringType(pattern=r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/\S+$(?!\n)"),
         title="AWS role",
-        description="The role to read the pool with, such as one of the pool's account. It is "
-        "assumed with the identity of the settings above.",
+        description="The role to read the pool with, such as one of the pool's account. The "
+        "identity of the settings above assumes it.",
         examples=["arn:aws:iam::123456789012:role/cognito-reader"],
         advice="set it to a role such as arn:aws:iam::123456789012:role/reader",
     ),
@@ -149,7 +148,7 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
         th.StringType(min_length=1, max_length=256),
         title="User filter",
         description="Read only the users that match this filter of ListUsers: one condition on "
-        "one standard attribute, by `=` or `^=` (starts with).",
+        "one standard attribute, with `=` or `^=` (starts with).",
         examples=['status = "Enabled"', 'email ^= "a"'],
         advice="ListUsers takes up to 256 characters",
     ),
@@ -159,8 +158,8 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
         default="object",
         allowed_values=["object", "list"],
         title="Attributes format",
-        description="The form of the column `attributes`: `object` is one JSON object, name to "
-        "value; `list` is the foreign table's array of one-key objects.",
+        description="The form of the column `attributes`: `object` is one JSON object of names and "
+        "values; `list` is the foreign table's array of one-key objects.",
     ),
     th.Property(
         "attributes_include",
@@ -186,7 +185,7 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
         default=24,
         title="Requests per second",
         description="The pace of ListUsers and ListUsersInGroup. An account may send 30 a second "
-        "in each region, all its pools and applications together; the default leaves them a fifth.",
+        "per region, for all its pools and applications; the default leaves a fifth to others.",
         advice=f"{_PACE}AWS's quota is 30",
     ),
     th.Property(
@@ -210,8 +209,8 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
         th.IntegerType(minimum=0, maximum=31_536_000),
         default=600,
         title="Look-back",
-        description="For INCREMENTAL replication: how long before the bookmark the next run "
-        "begins, because Cognito may show a change late.",
+        description="For INCREMENTAL replication: how far before the bookmark the next run "
+        "starts, because Cognito may show a change late.",
         advice="set it to a number of seconds, up to a year",
     ),
     th.Property(
