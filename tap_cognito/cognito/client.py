@@ -1,4 +1,4 @@
-"""One request to Cognito: signed by boto3, at the quotas' pace, sent again while it may succeed."""
+"""One request to Cognito: signed by boto3, paced by the quotas, retried while it may succeed."""
 
 from __future__ import annotations
 
@@ -43,22 +43,22 @@ RETRY_SECONDS = 60.0
 """Seconds for which a failing request is retried; a throttled one is retried without limit."""
 
 START_SECONDS = 10.0
-"""The same while nothing was ever there to connect to: then it is a setting that is wrong."""
+"""The same before the first connection was ever made: then a setting is probably wrong."""
 
 CONNECT_TIMEOUT = 5
 READ_TIMEOUT = 10
 """Seconds without a byte."""
 
 MAX_BACKOFF = 10.0
-"""Seconds that a retry waits at most; the first waits up to 50 ms, each further one twice that."""
+"""Seconds a retry waits at most; the first waits up to 50 ms, each further one twice as long."""
 
 _BASE_BACKOFF = 0.05
 
 _MANY_THROTTLES = 10
-"""How often one request is throttled before somebody should know, each time."""
+"""A warning is logged each time one request has been throttled this often."""
 
 _UNCONNECTED = (ConnectTimeoutError, EndpointConnectionError)
-"""Where nobody listens, or a host drops what is sent to it."""
+"""The host refuses connections, or drops packets."""
 
 logger = logging.getLogger("tap-cognito.client")
 
@@ -69,11 +69,11 @@ class CognitoClient:
     Args:
         session: The boto3 session whose credentials and region are used.
         quotas: The account's rate limiters in this region.
-        endpoint_url: Where Cognito is, when it isn't AWS's own endpoint.
-        region: Where to ask, if not in the session's region.
+        endpoint_url: Cognito's address, if it isn't AWS's own endpoint.
+        region: The region, if it isn't the session's.
 
     Attributes:
-        called: The operations that were called.
+        called: The names of the operations called so far.
 
     Raises:
         TapCognitoError: If boto3 doesn't accept `endpoint_url`.
@@ -94,8 +94,8 @@ class CognitoClient:
         config = Config(
             connect_timeout=CONNECT_TIMEOUT,
             read_timeout=READ_TIMEOUT,
-            # Not botocore's retries: they give up on throttling, and take a truncated page for
-            # the last one.
+            # Not botocore's retries: they give up on throttling, and mistake a truncated page
+            # for the last one.
             retries={"mode": "standard", "total_max_attempts": 1},
             max_pool_connections=32,
             user_agent_extra="tap-cognito",
@@ -121,11 +121,11 @@ class CognitoClient:
 
     @property
     def region(self) -> str:
-        """Where the client asks."""
+        """The region that the client calls."""
         return str(self._client.meta.region_name)
 
     def parameters(self, operation: str) -> Mapping[str, Shape]:
-        """Give an operation's parameters by name, as botocore's model has them."""
+        """Return an operation's parameters by name, from botocore's model."""
         model = self._client.meta.service_model.operation_model(operation)
         members: Mapping[str, Shape] = model.input_shape.members
         return members
@@ -133,7 +133,7 @@ class CognitoClient:
     def call(
         self, operation: str, parameters: Mapping[str, Any], cancel: threading.Event
     ) -> dict[str, Any]:
-        """Send one request, as often as it takes.
+        """Send one request, and retry it as needed.
 
         Args:
             operation: The API's name of the operation, such as `ListUsers`.
@@ -144,7 +144,7 @@ class CognitoClient:
             The response.
 
         Raises:
-            TapCognitoError: If there is none, in words that say what to do.
+            TapCognitoError: If it fails; the message says what to do.
             Cancelled: If `cancel` was set.
         """
         limiters = self.quotas.limiters(operation, parameters.get("UserPoolId"))
@@ -185,7 +185,7 @@ class CognitoClient:
         self._has_connected = True
 
     def _note_failure(self, began: float | None, error: Exception) -> float:
-        """Give the time since when a request fails: no request outlives a complete outage."""
+        """Return when a request began to fail: no request outlives a complete outage."""
         with self._lock:
             self._has_connected |= not isinstance(error, _UNCONNECTED)
             now = time.monotonic()

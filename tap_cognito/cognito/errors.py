@@ -1,4 +1,4 @@
-"""What Cognito and the network answer instead of data, in words that say what to do."""
+"""Failures of Cognito and the network, as messages that say what to do."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Request(NamedTuple):
-    """What was asked, for the text of an error."""
+    """The request that failed, for the text of an error."""
 
     operation: str
     """The API's name of the operation, such as `ListUsers`."""
@@ -32,7 +32,7 @@ class Request(NamedTuple):
 
     @property
     def region(self) -> str:
-        """Where it was asked."""
+        """The region it was sent to."""
         return str(self.client.meta.region_name)
 
 
@@ -72,11 +72,11 @@ def from_botocore(error: Exception, request: Request) -> TapCognitoError:
     """Turn a failed request into one line that says what to do.
 
     Args:
-        error: What boto3 raised.
-        request: What was asked.
+        error: The exception from boto3.
+        request: The request.
 
     Returns:
-        The error to raise instead. Of AWS's words it repeats the error's code only: some texts
+        The error to raise instead. It repeats only AWS's error code, never its text: some texts
         quote the request with its session token.
     """
     kind = classify(error)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tap_cognito.cognito.client import CognitoClient
 
 Item = dict[str, Any]
-"""What the API says of one thing: a user, a group, ..."""
+"""One thing that the API returns: a user, a group, ..."""
 
 _TOKEN_ATTEMPTS = 3
 """How often a token is sent before it counts as refused."""
@@ -43,7 +43,7 @@ logger = logging.getLogger("tap-cognito.listing")
 
 
 class LoopDetector:
-    """Finds tokens that come again, by Brent's method: it needs no memory of all tokens."""
+    """Finds repeated tokens by Brent's method, which doesn't remember all tokens."""
 
     def __init__(self) -> None:
         self._number = 0
@@ -53,7 +53,7 @@ class LoopDetector:
         """Take the next token.
 
         Raises:
-            TapCognitoError: If the tokens go round.
+            TapCognitoError: If the tokens repeat.
         """
         if token is not None and token == self._landmark:
             raise TapCognitoError(_ENDLESS)
@@ -77,14 +77,14 @@ class Listing:
     """What to list, or the one thing to describe. No request is made until it is read.
 
     Args:
-        client: Where to ask.
+        client: The client to send requests with.
         operation: The API's name of the operation, such as `ListUsers`.
         result: The member of a response that holds the items, or the one item, or the path to
             it; `None`: the response itself is the item.
         parameters: The operation's parameters beside token and limit.
-        key: The member that tells the items apart; `None` if a listing that begins again can't
-            return an item twice.
-        context: What every item gets beside its own members.
+        key: The member that identifies an item; `None` if a restarted listing can't return an
+            item twice.
+        context: Members that every item gets in addition to its own.
         token: Where to begin.
         max_pages: How many pages to read; `None` for all.
     """
@@ -100,20 +100,20 @@ class Listing:
 
     @property
     def name(self) -> str:
-        """The same for all parts of a listing, wherever they begin."""
+        """The same for all parts of a listing, wherever they start."""
         return repr((self.operation, sorted(self.parameters.items())))
 
     @property
     def digest(self) -> str:
-        """The name in a form that tells nothing, for the state."""
+        """A hash of the name, which reveals nothing, for the state."""
         return hashlib.sha256(self.name.encode()).hexdigest()[:16]
 
     def part(self, token: str | None = None, pages: int | None = None) -> Self:
-        """The same listing from a token on, for so many pages."""
+        """The same listing, starting at a token, for a number of pages."""
         return replace(self, token=token, max_pages=pages)
 
     def with_context(self, **context: Any) -> Self:
-        """The same listing, with what every item gets beside its own members."""
+        """The same listing, with members that every item gets in addition to its own."""
         return replace(self, context=context)
 
     def read(self, cancel: threading.Event) -> Iterator[Page | None]:
@@ -124,7 +124,7 @@ class Listing:
 
         Yields:
             The pages in the order of the API. A page may be empty; the last one has no token.
-            `None` where the listing begins again, because its token was refused.
+            `None` where the listing restarts because its token was refused.
 
         Raises:
             TapCognitoError: If it can't be read to its end.
@@ -142,7 +142,7 @@ class Listing:
             except InvalidParameterError:
                 if not count and start is None:
                     raise
-                # It may begin again as often as it gets further; a token that it was given is free.
+                # It may restart as often as it gets further; a start token from outside is free.
                 if count <= furthest and start is None:
                     raise InvalidParameterError(_REFUSED.format(self.operation)) from None
                 furthest = max(furthest, count)
@@ -184,14 +184,14 @@ class Listing:
 
     @property
     def _limit(self) -> dict[str, int]:
-        """The largest page that the operation gives."""
+        """The largest page size that the operation allows."""
         shapes = self.client.parameters(self.operation)
         names = {"Limit", "MaxResults"} & shapes.keys()
         return {name: int(shapes[name].metadata["max"]) for name in names}
 
 
 class UserPool(NamedTuple):
-    """A user pool, and where to ask for it."""
+    """A user pool, and the client of its region."""
 
     id: str
     client: CognitoClient

@@ -1,4 +1,4 @@
-"""Many listings at once: bounded memory, one order for each listing, each complete or failed."""
+"""Many listings at once, in bounded memory: each in order, and either complete or failed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _PAGES_AHEAD = 16
 
 
 class Batch(NamedTuple):
-    """What a source has returned."""
+    """Records of a source."""
 
     source: Source
     records: list[dict[str, Any]]
@@ -51,7 +51,7 @@ class _Task:
 
 
 class _Event(NamedTuple):
-    """What a thread reports of its listing: a page, a failure, or that it begins again."""
+    """A thread's report on its listing: a page, a failure, or a restart."""
 
     task: _Task
     page: Page | None = None
@@ -60,7 +60,7 @@ class _Event(NamedTuple):
 
 
 class _Region:
-    """What is read in one region."""
+    """The sources and listings of one region."""
 
     def __init__(self, sources: Iterable[Source]) -> None:
         self.running: set[_Task] = set()
@@ -68,7 +68,7 @@ class _Region:
         self._waiting: deque[tuple[Source, Listing]] = deque()
 
     def next(self) -> _Task | None:
-        """Give what to read next."""
+        """Return the next listing to read, if any."""
         while not self._waiting:
             source = next(self._sources, None)
             if source is None:
@@ -79,18 +79,18 @@ class _Region:
         return task
 
     def add(self, source: Source, listings: Iterable[Listing]) -> None:
-        """Read these next: a source that has begun is finished before another one begins."""
+        """Read these next: a source that has started is finished before another one starts."""
         self._waiting.extendleft((source, listing) for listing in reversed(list(listings)))
 
     def drop(self, source: Source) -> None:
-        """Read no listing of a source any further."""
+        """Stop reading all listings of a source."""
         for task in [task for task in self.running if task.source is source]:
             task.cancel.set()
             self.running.discard(task)
         self._waiting = deque(entry for entry in self._waiting if entry[0] is not source)
 
     def is_done_with(self, source: Source) -> bool:
-        """Whether nothing of a source is under way or waits."""
+        """Whether no listing of a source is under way or waiting."""
         sources = chain(
             (task.source for task in self.running), (entry[0] for entry in self._waiting)
         )
@@ -101,12 +101,12 @@ def read(regions: Iterable[Iterable[Source]], convert: Converter) -> Iterator[Ba
     """Read sources side by side.
 
     Args:
-        regions: The sources of each region. They are asked for as there is room for them.
+        regions: The sources of each region. They are consumed as there is room for them.
         convert: Makes records of the items of a source.
 
     Yields:
-        What they return. The pages of a listing come in order; each source ends with a batch that
-        is its last one.
+        Their records. The pages of a listing come in order; each source ends with a batch that is
+        marked as its last one.
     """
     events: queue.Queue[_Event] = queue.Queue(_PAGES_AHEAD)
     under_way = [_Region(sources) for sources in regions]
@@ -149,7 +149,7 @@ def _handle(event: _Event, convert: Converter) -> Batch:
 
 
 def _advance(event: _Event) -> Step:
-    """Let the source tell what follows from an event."""
+    """Let the source decide what follows from an event."""
     source, listing = event.task.source, event.task.listing
     if isinstance(event.error, TapCognitoError):
         return source.fail(listing, event.error)
@@ -173,7 +173,7 @@ def _run(task: _Task, events: queue.Queue[_Event]) -> None:
 
 
 def _put(events: queue.Queue[_Event], event: _Event) -> None:
-    """Report an event; of a listing that was cancelled, nobody wants to know."""
+    """Report an event, unless its listing was cancelled."""
     while not event.task.cancel.is_set():
         with contextlib.suppress(queue.Full):
             events.put(event, timeout=0.1)

@@ -1,4 +1,4 @@
-"""Which pools a configuration means, and where to ask for them."""
+"""The pools that a configuration selects, by region."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ if TYPE_CHECKING:
 
 
 class Region(NamedTuple):
-    """The pools of one region, and where to ask for them."""
+    """The pools of one region, and its client."""
 
     client: CognitoClient
     pool_ids: list[str]
 
     def pools(self, limit: int | None = None) -> Iterator[UserPool]:
-        """Give the pools, or so many of them, in the order of their ids."""
+        """Return the pools, or the first few, in the order of their ids."""
         return (UserPool(pool_id, self.client) for pool_id in self.pool_ids[:limit])
 
 
 def region_of(pool_id: str) -> str:
-    """Give the region that a pool id, or a pattern of ids, begins with."""
+    """Return the region that a pool id, or a pattern of ids, begins with."""
     return pool_id.partition("_")[0]
 
 
 def resolve(patterns: Iterable[str], client_of: Callable[[str], CognitoClient]) -> list[Region]:
-    """Find the pools that ids and patterns mean.
+    """Find the pools that ids and patterns stand for.
 
     Args:
         patterns: Pool ids, and patterns such as `eu-west-1_*`: all that begin with the region.
         client_of: Makes the client of a region.
 
     Returns:
-        The regions with their pools; ListUserPools is asked for regions with a pattern only.
+        The regions with their pools; ListUserPools is only called for regions with a pattern.
 
     Raises:
         TapCognitoError: If the pools can't be listed, or a pattern matches none.
@@ -68,7 +68,7 @@ def resolve(patterns: Iterable[str], client_of: Callable[[str], CognitoClient]) 
 
 
 def _any_of(region: str) -> str:
-    """Give the pattern of all pools of a region."""
+    """Return the pattern of all pools of a region."""
     return f"{region}_*"
 
 

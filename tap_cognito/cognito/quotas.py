@@ -39,14 +39,14 @@ _LIMIT_OF_A_POOL = 5.0
 _WITHOUT_LIMIT_OF_A_POOL = {"UserList", "UserRead"}
 
 _REMEMBERED = 256
-"""Limiters of pools above which the idle ones are forgotten."""
+"""How many limiters of pools are kept before idle ones are dropped."""
 
 
 class Quotas:
     """The rate limiters of an account in one region. Threads share them.
 
     Args:
-        limits: Requests per second by category, where AWS's defaults are not meant.
+        limits: Requests per second by category, if they differ from AWS's defaults.
     """
 
     def __init__(self, limits: Mapping[str, float] | None = None) -> None:
@@ -58,14 +58,14 @@ class Quotas:
         self._lock = threading.Lock()
 
     def limiters(self, operation: str, pool_id: str | None) -> list[RateLimiter]:
-        """List what a request has to wait for.
+        """List the limiters that a request must wait for.
 
         Args:
             operation: The API's name of the operation.
-            pool_id: The pool that is asked for, if it is one.
+            pool_id: The pool that the request is about, if any.
 
         Returns:
-            Its limiters, that of the pool first.
+            The limiters, the pool's own first.
         """
         category = _CATEGORIES.get(operation, _OTHERS)
         shared = self._categories[category]
@@ -80,7 +80,7 @@ class Quotas:
         return [own, shared]
 
     def count(self) -> tuple[int, int]:
-        """Give the number of requests so far, and how many of them AWS throttled."""
+        """Return the number of requests so far, and how many of them AWS throttled."""
         limiters = self._categories.values()
         return (
             sum(limiter.requests for limiter in limiters),

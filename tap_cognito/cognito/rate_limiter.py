@@ -7,7 +7,7 @@ import time
 from collections import deque
 
 _DECREASE_FACTOR = 0.7
-"""What a throttled request leaves of the rate."""
+"""The rate is multiplied by this when a request is throttled."""
 
 _INCREASE_PER_SECOND = 0.5
 """Requests/s that the rate gains in a second without throttling."""
@@ -16,13 +16,13 @@ _MIN_RATE = 1.0
 """Requests/s below which the rate never falls."""
 
 _DECREASE_INTERVAL = 1.0
-"""Seconds between two decreases: requests under way at one say nothing about the rate after it."""
+"""Seconds between decreases: requests under way at one say nothing about the rate after it."""
 
 _MAX_LATENESS = 0.25
-"""Seconds by which a slot may be used late without moving those after it."""
+"""Seconds by which a slot may be used late without delaying the next ones."""
 
 
-class Cancelled(Exception):  # noqa: N818 - no error: somebody asked for it
+class Cancelled(Exception):  # noqa: N818 - not an error: it was asked for
     """The reader was told to stop before it was done."""
 
 
@@ -38,8 +38,8 @@ class RateLimiter:
         limit: Requests per second at most.
 
     Attributes:
-        requests: How many slots were taken.
-        throttled_requests: How many requests AWS refused for coming too soon.
+        requests: The number of slots taken.
+        throttled_requests: The number of requests that AWS throttled.
     """
 
     def __init__(self, limit: float) -> None:
@@ -93,7 +93,7 @@ class RateLimiter:
             self.requests += 1
 
     def on_throttled(self) -> float | None:
-        """Take note that AWS refused a request for coming too soon.
+        """Record that AWS throttled a request.
 
         Returns:
             The new rate in requests per second, if it was lowered.

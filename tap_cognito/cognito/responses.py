@@ -39,11 +39,11 @@ _LONGEST_DATE = 64
 
 
 class TruncatedResponseError(Exception):
-    """A response with nothing of what the operation returns; sent again, it may be whole."""
+    """A response without any of the operation's members; a retry may get it whole."""
 
 
 class MalformedResponseError(TapCognitoError):
-    """A response that Cognito doesn't give."""
+    """A response that Cognito wouldn't send."""
 
 
 def malformed(operation: str, reason: str) -> MalformedResponseError:
@@ -63,10 +63,10 @@ class _Body(BytesIO):
 def receive(
     send: Callable[[AWSPreparedRequest], AWSResponse], request: Any, **_: Any
 ) -> AWSResponse:
-    """Send a request and read the response, but no more than it may have, and no longer.
+    """Send a request and read the response, within limits of size and time.
 
     Args:
-        send: Sends a request over HTTP and returns the response before its body was read.
+        send: Sends a request over HTTP and returns the response with its body unread.
         request: The request.
 
     Returns:
@@ -108,13 +108,13 @@ def parse(
 ) -> None:
     """Parse a successful response in botocore's place, in a third of its CPU time.
 
-    botocore takes a body that isn't valid JSON, such as one whose end is missing, for a response
-    without members: read on, it would look like the last page. The function handles botocore's
-    event `before-parse`; errors are left to botocore.
+    botocore treats a body that isn't valid JSON, such as one that is cut off, as a response without
+    members, which looks like the last page. The function handles botocore's event `before-parse`;
+    errors are left to botocore.
 
     Raises:
-        TruncatedResponseError: If the body has nothing of what the operation returns.
-        MalformedResponseError: If it is JSON that no parser takes.
+        TruncatedResponseError: If the body has none of the operation's members.
+        MalformedResponseError: If it is nested too deep for a parser.
     """
     if response_dict["status_code"] >= HTTPStatus.MULTIPLE_CHOICES:
         return
@@ -135,13 +135,13 @@ def _decode(body: bytes) -> Any:
         return msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError):
         try:
-            return json.loads(body.decode())  # it takes lone surrogates
+            return json.loads(body.decode())  # it accepts lone surrogates
         except ValueError:
             raise TruncatedResponseError from None
 
 
 def blank_invalid_utf8(response_dict: dict[str, Any], **_: Any) -> None:
-    """Treat the text of an error that isn't UTF-8 as missing, where botocore would raise."""
+    """Treat an error text that isn't UTF-8 as missing; botocore would raise."""
     try:
         response_dict["body"].decode()
     except UnicodeDecodeError:
@@ -157,14 +157,14 @@ def items_of(
         operation: The API's name of the operation.
         answer: The response.
         result: The member that holds a list of items or one item, or the path to it, with dots;
-            `None` if it is the response.
-        key: The member that every item must have, if there is one.
+            `None` for the response itself.
+        key: The member that every item must have, if any.
 
     Returns:
         The items, their dates as aware datetimes.
 
     Raises:
-        MalformedResponseError: If they are no such items, or a date is impossible.
+        MalformedResponseError: If there are no such items, or a date is impossible.
     """
     found: Any = answer
     for member in result.split(".") if result else ():
@@ -182,7 +182,7 @@ def items_of(
 
 
 def _date(operation: str, value: Any) -> datetime:
-    """Give a date, which is epoch seconds on the wire; emulators also send ISO 8601 text."""
+    """Parse a date, which is epoch seconds on the wire; emulators also send ISO 8601 text."""
     try:
         if type(value) in {int, float}:
             return _EPOCH + timedelta(milliseconds=round(value * 1000))

@@ -1,4 +1,4 @@
-"""How the users of a pool are divided: by the start of their `sub`.
+"""Divides the users of a pool by the start of their `sub`.
 
 Every `sub` is a lower-case UUID, so the sixteen prefixes of one hexadecimal digit, or each of them
 divided further, are a partition of the pool. In newer pools every second digit is the region's and
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 DIGITS = "0123456789abcdef"
 
 _LONGEST = 8
-"""Digits that a prefix may have: those before the first hyphen."""
+"""The most digits in a prefix: those before the first hyphen."""
 
 
 def divide(prefix: str, subs: Sequence[str], times: int) -> Iterator[str]:
-    """Divide a segment until each user's `sub` was divided by so many digits that vary.
+    """Divide a segment by a number of digits that vary from user to user.
 
     Args:
         prefix: The segment's prefix; empty for the whole pool.
-        subs: The `sub`s of some users of the pool, from which it is told which digits vary.
-        times: How many digits to divide by.
+        subs: The `sub`s of some users of the pool, which show the digits that vary.
+        times: How many varying digits to divide by.
 
     Yields:
         The prefixes of a partition: each possible `sub` that begins with `prefix` begins with one
@@ -46,10 +46,10 @@ def divide(prefix: str, subs: Sequence[str], times: int) -> Iterator[str]:
 
 
 def _fixed_digit(subs: Sequence[str], place: int) -> str:
-    """Give the digit that all users of a region have at a place, or nothing if it varies there.
+    """Return the digit that all users of a region have at a place, or "" if it varies.
 
-    The first one varies, and so does the one behind a fixed one: if it doesn't, the users that were
-    seen are just those whose `sub` begins alike, because they came in its order.
+    The first digit varies, and so does the one after a fixed one: if it doesn't, the users were
+    listed in the order of `sub`, so that theirs begin alike.
     """
     here, behind = (
         {sub[position : position + 1] for sub in subs} for position in (place, place + 1)
@@ -58,7 +58,7 @@ def _fixed_digit(subs: Sequence[str], place: int) -> str:
 
 
 def sub_of(user: dict[str, Any]) -> str:
-    """Give a user's `sub`, or nothing."""
+    """Return a user's `sub`, or an empty string."""
     for attribute in user.get("Attributes") or ():
         if attribute["Name"] == "sub":
             return attribute.get("Value") or ""
@@ -66,12 +66,12 @@ def sub_of(user: dict[str, Any]) -> str:
 
 
 def all_start_with(prefixes: str | tuple[str, ...], users: Iterable[dict[str, Any]]) -> bool:
-    """Tell whether every user's `sub` starts with a prefix, or with one of several."""
+    """Return whether every user's `sub` starts with a prefix, or with one of several."""
     return all(sub_of(user).startswith(prefixes) for user in users)
 
 
 def is_partition(prefixes: Sequence[str]) -> bool:
-    """Tell whether each possible `sub` begins with exactly one of these prefixes."""
+    """Return whether each possible `sub` begins with exactly one of these prefixes."""
     if not all(
         0 < len(prefix) <= len(DIGITS) and set(prefix) <= set(DIGITS) for prefix in prefixes
     ):

@@ -1,4 +1,4 @@
-"""What a stream reads of a pool: the listings that it takes, and what to do with their pages."""
+"""What a stream reads from a pool: the listings it needs, and what to do with their pages."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ logger = logging.getLogger("tap-cognito.source")
 
 
 class Step(NamedTuple):
-    """What follows from a page."""
+    """What to do after a page."""
 
     items: list[Item]
-    """To be sent."""
+    """Items to send."""
     start: Iterable[Listing] = ()
-    """To be read too."""
+    """Further listings to read."""
     is_replacement: bool = False
-    """Whether the source's listings under way are to be read no further."""
+    """Whether to stop reading the source's other listings."""
 
 
 class Source(ABC):
-    """Something in a pool that takes one listing or many. It knows nothing of threads.
+    """Something in a pool that is read as one listing or many. It knows nothing of threads.
 
     Args:
         pool_id: The id of the pool.
 
     Attributes:
-        estimate: About how many items there are; `None` as long as nobody knows.
-        prefixes: The segments of a pool that is divided.
-        done: The listings that are complete, of those that a later run may skip.
-        count_done: Items of these listings.
+        estimate: About how many items there are; `None` while unknown.
+        prefixes: The segments of a divided pool.
+        done: The complete listings that a later run may skip.
+        count_done: The number of items in these listings.
     """
 
     def __init__(self, pool_id: str) -> None:
@@ -51,7 +51,7 @@ class Source(ABC):
 
     @abstractmethod
     def start(self) -> Iterable[Listing]:
-        """Give the listings to begin with."""
+        """Return the listings to start with."""
 
     @abstractmethod
     def receive(self, listing: Listing, page: Page) -> Step:
@@ -63,10 +63,10 @@ class Source(ABC):
 
     @abstractmethod
     def restart(self, listing: Listing) -> None:
-        """Take note that a listing begins again: its items will come a second time."""
+        """Record that a listing restarts: its items will come a second time."""
 
     def fail(self, listing: Listing, error: TapCognitoError) -> Step:  # noqa: ARG002
-        """Take note that a listing failed: where the pool lacks a feature, there is nothing of it.
+        """Handle the failure of a listing: if the pool lacks the feature, nothing is missing.
 
         Raises:
             TapCognitoError: If the source can't be read to its end without it.
@@ -78,7 +78,7 @@ class Source(ABC):
 
 
 class SentItems:
-    """Which items of a source were sent, by listing: 8 bytes each.
+    """The items of a source that were sent, by listing: 8 bytes each.
 
     Args:
         keep: How many items of complete listings are remembered too.
@@ -95,11 +95,11 @@ class SentItems:
         self._known_to_all: frozenset[int] = frozenset()
 
     def __bool__(self) -> bool:
-        """Whether any is remembered."""
+        """Whether any item is remembered."""
         return bool(self._known_to_all) or any(self._hashes.values())
 
     def add(self, listing: Listing, page: Page) -> list[Item]:
-        """Give those items of a page that weren't sent yet, and remember them."""
+        """Return the items of a page that weren't sent yet, and remember them."""
         key = listing.key
         if key is None:
             return page.items
@@ -114,11 +114,11 @@ class SentItems:
         return items
 
     def restart(self, listing: Listing) -> None:
-        """Know the items of a listing when they come again."""
+        """Recognize the items of a listing when they come again."""
         self._known[listing.name] = frozenset(self._hashes.get(listing.name, ()))
 
     def restart_all(self) -> None:
-        """Know the items of all listings when they come again, in whichever."""
+        """Recognize the items of all listings when they come again, in any listing."""
         hashes = chain.from_iterable(self._hashes.values())
         self._known_to_all = self._known_to_all.union(hashes)
         self._hashes.clear()
@@ -146,7 +146,7 @@ class OneListing(Source):
         self._sent = SentItems()
 
     def start(self) -> Iterable[Listing]:
-        """Begin with the listing."""
+        """Start with the listing."""
         return [self._listing]
 
     def receive(self, listing: Listing, page: Page) -> Step:
@@ -159,15 +159,15 @@ class OneListing(Source):
 
 
 class Nested(Source):
-    """A source that is a listing, and others for each of its items: users of groups.
+    """A source with a listing of parents and further listings for each, such as users of groups.
 
     Args:
         pool_id: The id of the pool.
-        parents: The listing of the items that stand behind the others.
-        children: Makes the listings of one of them.
+        parents: The listing of the parent items.
+        children: Makes the listings of a parent.
         done: The digests of children that were read before.
         first: A listing of the source's own. If the pool lacks its feature, nothing else is read.
-        keep: Tells which items are sent; all, if left out.
+        keep: Decides which items are sent; all by default.
     """
 
     def __init__(  # noqa: PLR0913 - the last three are rare
@@ -191,7 +191,7 @@ class Nested(Source):
         self._missing: set[str] = set()
 
     def start(self) -> Iterable[Listing]:
-        """Begin with the parents, or with what comes before them."""
+        """Start with the parents, or with the listing before them."""
         return [self._first or self._parents]
 
     def receive(self, listing: Listing, page: Page) -> Step:
@@ -212,7 +212,7 @@ class Nested(Source):
         self._sent.restart(listing)
 
     def fail(self, listing: Listing, error: TapCognitoError) -> Step:
-        """Ask whether a thing that isn't found is really gone."""
+        """List the parents again to learn whether one that isn't found is really gone."""
         if listing.name in self._children and isinstance(error, ResourceNotFoundError):
             self._missing.add(listing.name)
         else:

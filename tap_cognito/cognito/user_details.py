@@ -1,4 +1,4 @@
-"""The users of a pool one by one, for what only AdminGetUser knows."""
+"""The users of a pool one by one, for data that only AdminGetUser returns."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 class UserDetails(Source):
     """What AdminGetUser returns for each user of a pool.
 
-    Users are listed as they are asked for: behind those of a page waits the next page, so that a
-    pool of any size never piles up.
+    The next page of users waits until those of this page have been requested, so that memory
+    doesn't grow with the pool.
 
     Args:
         pool: The pool.
         user_filter: A filter of ListUsers.
-        prove_empty: Whether a pool that returns no user must say that it has none.
+        prove_empty: Whether a pool that returns no user must report that it is empty.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class UserDetails(Source):
         self._prove_empty = prove_empty and not user_filter
         parameters: dict[str, Any] = {"Filter": user_filter} if user_filter else {}
         self._users = pool.listing("ListUsers", "Users", "Username", **parameters)
-        # How many users a filter returns, nobody knows.
+        # Nothing estimates how many users a filter returns.
         self._describe = None if user_filter else pool.listing("DescribeUserPool", "UserPool")
         self._why_unknown = "the pool doesn't report that it is empty"
         self._sent = SentItems()
@@ -46,11 +46,11 @@ class UserDetails(Source):
         self._restarted_at = -1
 
     def start(self) -> Iterable[Listing]:
-        """Begin with the number of users, for the progress."""
+        """Start with the number of users, for the progress."""
         return [self._describe or self._page()]
 
     def receive(self, listing: Listing, page: Page) -> Step:
-        """Ask for each user of a page of users; send what is returned."""
+        """Request each user of a page of users; send the responses."""
         if listing == self._describe:
             return self._receive_estimate(page.items[0])
         if listing.name != self._users.name:
@@ -65,7 +65,7 @@ class UserDetails(Source):
         return Step([], map(self._detail, users))
 
     def restart(self, listing: Listing) -> None:
-        """Ask for nobody again who is listed again; fail if that leads no further."""
+        """Don't request a user twice who is listed twice; fail if nothing was gained."""
         if self._restarted_at == self._count:
             raise InvalidParameterError(
                 "Cognito refuses the pagination tokens of ListUsers, wherever it begins: retry"
@@ -75,7 +75,7 @@ class UserDetails(Source):
         self._sent.restart(listing)
 
     def fail(self, listing: Listing, error: TapCognitoError) -> Step:
-        """Do without the number of users, and without users who are gone meanwhile."""
+        """Do without the number of users, and skip users deleted meanwhile."""
         if listing == self._describe:
             self._why_unknown = f"whether it is empty can't be asked: {error}"
             return Step([], [self._page()])

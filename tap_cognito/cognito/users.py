@@ -1,6 +1,6 @@
 """The users of a pool as listings: one, or segments by `sub` that can be read side by side.
 
-ListUsers gives a page only after the one before it, so one listing is bound by the round trip.
+ListUsers returns one page after another, so a single listing is bound by round trips.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ PAGE_SIZE = 60
 """Users in a full page."""
 
 _SMALL_POOL = 10 * PAGE_SIZE
-"""Users up to which segments cost more requests than they save time."""
+"""Number of users up to which segments aren't worth their requests."""
 
 LARGE_POOL = 1_000_000
-"""Users from which on segments are divided further, so that a run that is cut off loses little."""
+"""Number of users above which segments are divided further: an interruption then costs little."""
 
 _REMEMBERED = 100_000
 """Users of complete segments who aren't sent again if the pool must be read in one listing."""
@@ -34,10 +34,10 @@ _TRIAL_PAGES = 2
 """Pages of each segment after which their fill is compared with that of the plain listing."""
 
 _MIN_FILL = 0.25
-"""Share of the plain listing's users a page below which segments cost more than they save."""
+"""Share of the plain listing's users per page below which segments cost more than they save."""
 
 _MAX_MISSING = 0.01
-"""Share of the estimated users that may be missing: the estimate is one."""
+"""Share of the estimated users that may be missing: the estimate isn't exact."""
 
 logger = logging.getLogger("tap-cognito.users")
 
@@ -47,8 +47,8 @@ class UserListings(Source):
 
     Args:
         pool: The pool.
-        user_filter: A filter of ListUsers; it leaves room for one listing only.
-        prove_empty: Whether a pool that returns no user must say that it has none.
+        user_filter: A filter of ListUsers; with it there is only one listing.
+        prove_empty: Whether a pool that returns no user must report that it is empty.
     """
 
     def __init__(
@@ -72,12 +72,12 @@ class UserListings(Source):
     def resume(
         self, prefixes: Iterable[str], done: Iterable[str], count: int, estimate: int | None
     ) -> None:
-        """Go on where an earlier run was cut off, instead of beginning anew.
+        """Resume where an earlier run was cut off.
 
         Args:
             prefixes: The segments of that run.
-            done: Those that were complete.
-            count: How many users they had.
+            done: The complete ones.
+            count: The number of users in these.
             estimate: About how many users the pool had.
         """
         self.prefixes = tuple(prefixes)
@@ -87,15 +87,15 @@ class UserListings(Source):
         self._sent.is_complete = False
 
     def start(self) -> Iterable[Listing]:
-        """Begin with the first page of the pool, or with the segments that are left."""
+        """Start with the first page of the pool, or with the remaining segments."""
         if self.prefixes:
             left = [self._segment(prefix) for prefix in self.prefixes if prefix not in self.done]
-            # That nobody is missing is still to be proven.
+            # It remains to be proven that nobody is missing.
             return left if left and self.estimate is not None else [self._describe, *left]
         return [self._plain.part(pages=1) if self._is_divisible else self._plain]
 
     def receive(self, listing: Listing, page: Page) -> Step:
-        """Take a page of users, or what was asked beside them."""
+        """Take a page of users, or the answer to another request."""
         if listing.name == self._describe.name:
             return self._receive_estimate(page.items[0])
         if listing.name == self._plain.name:
@@ -110,12 +110,12 @@ class UserListings(Source):
         return self._receive_segment(listing, page, prefix)
 
     def restart(self, listing: Listing) -> None:
-        """Send no user again that comes again."""
+        """Don't send a user twice."""
         self._sent.restart(listing)
         self._counts.pop(listing.name, None)
 
     def fail(self, listing: Listing, error: TapCognitoError) -> Step:
-        """Do without what isn't needed; read the pool in one listing if filters are refused."""
+        """Do without optional requests; read the pool in one listing if filters are refused."""
         if listing.name == self._describe.name:
             if not self.prefixes and not self._count and self._prove_empty:
                 raise doubt(f"whether it is empty can't be asked: {error}")
@@ -141,7 +141,7 @@ class UserListings(Source):
         return self._continue_plain()
 
     def _continue_plain(self) -> Step:
-        """Send the first page of the plain listing, which was held back, and read on behind it."""
+        """Send the first page of the plain listing, which was held back, and continue after it."""
         return self._send(self._plain, self._first, [self._plain.part(self._first.token)])
 
     def _fall_back(self, reason: str) -> Step:
@@ -162,7 +162,7 @@ class UserListings(Source):
     # Segments
 
     def _receive_probe(self, listing: Listing, page: Page) -> Step:
-        """Tell from one segment's first page whether the pool is worth dividing."""
+        """Decide by one segment's first page whether the pool is worth dividing."""
         if page.token is None and len(page.items) * len(DIGITS) <= _SMALL_POOL:
             return self._continue_plain()
         self._begin_segments(DIGITS)
@@ -180,7 +180,7 @@ class UserListings(Source):
         has_begun = self.done or self._trial_pages >= _TRIAL_PAGES * len(DIGITS)
         if (self.estimate or 0) <= LARGE_POOL or len(self.prefixes) != len(DIGITS) or has_begun:
             return self._check_count(Step([]))
-        # The sixteen segments have hardly begun: smaller ones replace them.
+        # The sixteen segments have barely started: smaller ones replace them.
         self._begin_segments(divide("", [sub_of(user) for user in self._first.items], 2))
         self._sent.restart_all()
         return Step([], map(self._segment, self.prefixes), is_replacement=True)
@@ -204,14 +204,14 @@ class UserListings(Source):
         return step
 
     def _is_costly(self, page: Page) -> bool:
-        """Tell, once, whether segments return far fewer users a page than the plain listing."""
+        """Return, once, whether segments have far fewer users per page than the plain listing."""
         self._trial_pages += 1
         self._trial_users += len(page.items)
         expected = _MIN_FILL * len(self._first.items) * self._trial_pages
         return self._trial_pages == _TRIAL_PAGES * len(DIGITS) and self._trial_users < expected
 
     def _prove(self, prefix: str, step: Step) -> Step:
-        """Prove that a segment has returned those users of the plain listing's first page."""
+        """Prove that a segment has returned its users of the plain listing's first page."""
         unseen = [name for name, sub in self._unseen.items() if sub.startswith(prefix)]
         if not unseen:
             return self._complete(prefix, step)
@@ -220,7 +220,7 @@ class UserListings(Source):
         return step._replace(start=lookups.values())
 
     def _receive_lookup(self, listing: Listing, page: Page) -> Step:
-        """Tell whether a user is still in the pool: one that was deleted meanwhile isn't lost."""
+        """Check whether a user is still in the pool: one that was deleted meanwhile isn't lost."""
         name, prefix = self._lookups[listing.name]
         if any(user["Username"] == name for user in page.items):
             return self._fall_back("a user of its first page came in no segment")
@@ -261,7 +261,7 @@ class UserListings(Source):
 
 
 def doubt(reason: str) -> TapCognitoError:
-    """Say why a pool that returned no user isn't taken for an empty one."""
+    """Explain why a pool that returned no user isn't accepted as empty."""
     return TapCognitoError(
         f"Cognito returned no user, but {reason}. The rows of the table were kept; retry"
     )

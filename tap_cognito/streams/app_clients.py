@@ -99,7 +99,7 @@ _DESCRIBED = (
     date("created_at", "CreationDate", "When the app client was created, in UTC."),
     date("updated_at", "LastModifiedDate", "When the app client was last changed, in UTC."),
 )
-"""The columns that only DescribeUserPoolClient knows."""
+"""The columns that only DescribeUserPoolClient returns."""
 
 
 class AppClientsStream(CognitoStream):
@@ -111,7 +111,7 @@ class AppClientsStream(CognitoStream):
     columns = (*_LISTED, *_DESCRIBED)
 
     def source(self, pool: UserPool, progress: PoolProgress) -> Source:
-        """Read all app clients of the pool, each by itself only if a column needs it."""
+        """Read all app clients of the pool, and describe each only if a column needs it."""
         clients = pool.listing("ListUserPoolClients", "UserPoolClients", "ClientId")
         if not self.is_selected(*(column.name for column in _DESCRIBED)):
             return OneListing(pool.id, clients)

@@ -1,4 +1,4 @@
-"""What all streams share: columns, increments, deletions, and scans of many pools that go on."""
+"""The base of all streams: columns, increments, deletions, and resumable scans of many pools."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tap_cognito.cognito.source import Source
 
 POOL_ID = Column("user_pool_id", {"type": ["string"]}, "The id of the user pool.", lambda _: None)
-"""The one column that every record of a pool has alike."""
+"""The column that all records of a pool share."""
 
 
 class CognitoStream(Stream):
@@ -44,13 +44,13 @@ class CognitoStream(Stream):
 
     Args:
         tap: The tap.
-        regions: Gives the pools, when the stream is read.
-        on_failure: Takes what could not be read. The stream goes on with the next pool.
+        regions: Returns the pools, once the stream is read.
+        on_failure: Receives each failure. The stream goes on with the next pool.
     """
 
     selected_by_default = False
     is_filtered: ClassVar[bool] = False
-    """Whether `user_filter` decides which rows there are."""
+    """Whether `user_filter` applies to the stream."""
     columns: Sequence[Column]
     modified_key: ClassVar[str | None] = None
     """The API's name of `updated_at`, for streams that can be replicated by increments."""
@@ -76,7 +76,7 @@ class CognitoStream(Stream):
 
     @abstractmethod
     def source(self, pool: UserPool, progress: PoolProgress) -> Source:
-        """Tell what to read of a pool.
+        """Return what to read from a pool.
 
         Args:
             pool: The pool.
@@ -93,7 +93,7 @@ class CognitoStream(Stream):
         ]
 
     def is_selected(self, *names: str) -> bool:
-        """Whether a column of these is to be sent."""
+        """Whether any of these columns is sent."""
         known = self.effective_schema["properties"]
         return any(name in known and self.mask["properties", name] for name in names)
 
@@ -102,15 +102,15 @@ class CognitoStream(Stream):
     def get_records(self, context: Context | None) -> Iterator[Record]:  # noqa: ARG002
         """Read the stream.
 
-        With `emit_activate_version_messages`, a full-table scan that is complete is followed by
-        ACTIVATE_VERSION. The SDK would write it before the first record: the target would remove
-        the old rows before it has the new ones.
+        With `emit_activate_version_messages`, ACTIVATE_VERSION follows a complete full-table scan.
+        The SDK would write it before the first record: the target would remove the old rows before
+        it has the new ones.
 
         Args:
             context: Not used: pools are read side by side, not one partition after the other.
 
         Yields:
-            A record for each item; when replicating by increments, only for those that changed.
+            A record for each item; with increments, only for those that changed.
         """
         regions = self._regions()
         pool_ids = [pool_id for region in regions for pool_id in region.pool_ids]
@@ -144,7 +144,7 @@ class CognitoStream(Stream):
         )
 
     def _records(self, source: Source, items: list[Item]) -> list[Record]:
-        """Make records of a page; when replicating by increments, of what has changed."""
+        """Make records of a page; with increments, only of the items that changed."""
         self._read_at = utc_now()
         if self._bookmarks:
             items = self._bookmarks.changed(source.pool_id, items, self.modified_key or "")
@@ -159,13 +159,13 @@ class CognitoStream(Stream):
             raise malformed(f"a request for `{self.name}`", type(error).__name__) from None
 
     def _failure(self, error: Exception, pool_id: str | None = None) -> TapCognitoError:
-        """Name what couldn't be read; the other streams and pools are."""
+        """Report what couldn't be read; other streams and pools go on."""
         failure = error if isinstance(error, TapCognitoError) else bug(error)
         subject = f"`{self.name}` of {pool_id}" if pool_id else f"`{self.name}`"
         return type(failure)(f"{subject}: {failure}")
 
     def _summarize(self, failures: list[Exception], pools: int) -> TapCognitoError:
-        """Give the one error of all pools that failed; each was logged."""
+        """Return one error for all failed pools; each was logged."""
         if pools == 1 or isinstance(failures[-1], CredentialsError):
             return self._failure(failures[-1])
         return TapCognitoError(
@@ -177,7 +177,7 @@ class CognitoStream(Stream):
         """Make the first request in each region.
 
         Returns:
-            A line about it: the permissions that were used, and what was found.
+            A line about it: the permissions used, and the result.
 
         Raises:
             TapCognitoError: If the stream may not be read.
@@ -203,25 +203,25 @@ class CognitoStream(Stream):
 
     @property
     def is_mirror(self) -> bool:
-        """Whether the target is to remove what a complete scan didn't find."""
+        """Whether the target should remove rows that a complete scan didn't find."""
         return self.is_full_table and bool(self.config["emit_activate_version_messages"])
 
     @property
     def emit_activate_version_messages(self) -> bool:
-        """Never at the start of a scan, where the SDK would write it."""
+        """Always false: the SDK would write the message at the start of a scan."""
         return False
 
     @property
     def partitions(self) -> None:
-        """None for the SDK, which would read one after the other."""
+        """None for the SDK: it would read partitions one after another."""
         return
 
     def get_replication_key_signpost(self, context: Context | None = None) -> None:  # noqa: ARG002
-        """None: bookmarks are limited by the beginning of a scan, which may take several runs."""
+        """None: bookmarks are limited by the start of a scan, which may take several runs."""
         return
 
     def apply_catalog(self, catalog: Catalog) -> None:
-        """Take over a catalog's choices.
+        """Apply a catalog's choices.
 
         Args:
             catalog: The catalog.
@@ -236,8 +236,8 @@ class CognitoStream(Stream):
         check_replication(self)
         self.replication_key = None if self.is_full_table else REPLICATION_KEY
 
-    # In place of the SDK's loop, which reads one partition after the other, moves bookmarks with
-    # every record, and conforms records that columns make right: half of the CPU time. These
+    # Replaces the SDK's loop, which reads one partition after another, moves bookmarks with every
+    # record, and conforms records that columns already make right: half of the CPU time. These
     # methods of the SDK aren't public.
 
     def _sync_records(

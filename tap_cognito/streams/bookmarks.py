@@ -1,4 +1,4 @@
-"""Increments: which users have changed, and up to when each pool is known."""
+"""Increments: which users have changed since the bookmark of their pool."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ _WITHOUT_POOL = (
 
 
 class Bookmarks:
-    """Up to when the users of each pool are known, in the form of the SDK's partitions.
+    """The bookmark of each pool, stored like the SDK's partitions.
 
     Args:
         state: The stream's state, which is changed.
-        start_date: Where a pool without a bookmark begins; `None` for everything.
-        lookback: How long before its bookmark a run begins: ListUsers is eventually consistent, so
+        start_date: The start of a pool without a bookmark; `None` for everything.
+        lookback: How far before its bookmark a run starts: ListUsers is eventually consistent, so
             a change may have been hidden from the scan that set it.
-        user_filter: The filter of ListUsers, if there is one. A bookmark belongs to its filter.
+        user_filter: The filter of ListUsers, if any. A bookmark belongs to its filter.
 
     Attributes:
-        newest: The latest `updated_at` that was sent of each pool.
-        has_others: Whether the state has bookmarks at all.
+        newest: The latest `updated_at` sent of each pool.
+        has_others: Whether the state has any bookmarks.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Bookmarks:
         self.has_others = bool(self._partitions) or any(old)
 
     def find(self, pool_id: str) -> datetime | None:
-        """Give the bookmark of a pool, if it has one that was made with the filter."""
+        """Return the bookmark of a pool, if it has one for this filter."""
         partition = self._of_pools.get(pool_id, {})
         value = partition.get("replication_key_value")
         scope = (partition.get("replication_key"), partition.get("filter"))
@@ -71,7 +71,7 @@ class Bookmarks:
         return parse_date(value)
 
     def changed(self, pool_id: str, items: Iterable[Item], member: str) -> list[Item]:
-        """Give those items of a pool that have changed since its bookmark, or may have.
+        """Return the items of a pool that have changed since its bookmark, or may have.
 
         Args:
             pool_id: The pool.
@@ -91,7 +91,7 @@ class Bookmarks:
 
         Args:
             pool_id: The pool.
-            began: When the scan began: what changed later may have been read before.
+            began: When the scan began: later changes may have been missed.
         """
         bookmark = self.find(pool_id)
         if newest := self.newest.get(pool_id):
@@ -118,7 +118,7 @@ class Bookmarks:
 
 
 def find_bookmarks(stream: CognitoStream, pool_ids: Iterable[str]) -> Bookmarks:
-    """Find the bookmarks of a stream, and log which pools have none although others have."""
+    """Find the bookmarks of a stream, and log the pools that have none when others do."""
     start_date = stream.config.get("start_date")
     bookmarks = Bookmarks(
         stream.stream_state,

@@ -1,4 +1,4 @@
-"""What a catalog may ask of a stream."""
+"""Checks of a catalog's choices."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def check_columns(stream: CognitoStream) -> None:
 
 
 def check_replication(stream: CognitoStream) -> None:
-    """Check that a stream can be replicated as its catalog asks for.
+    """Check that a stream can be replicated as its catalog asks.
 
     Raises:
         TapCognitoError: If it can't.

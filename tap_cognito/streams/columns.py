@@ -1,4 +1,4 @@
-"""Columns: their names, JSON schemas and descriptions, and how the API's values become theirs."""
+"""Columns: names, JSON schemas, descriptions, and how to make their values from the API's."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Column(NamedTuple):
     """Its JSON schema."""
     description: str
     value: Callable[[Item], Any]
-    """Makes its value, ready for JSON, from what the API says of one item."""
+    """Makes its value, ready for JSON, from an item of the API."""
 
     @property
     def schema(self) -> dict[str, Any]:
@@ -38,7 +38,7 @@ class Column(NamedTuple):
 def storable(value: Any) -> Any:
     """Replace what Postgres cannot store (NUL, lone surrogates) by U+FFFD, in a JSON value."""
     if isinstance(value, str):
-        # The first test is the quick answer for nearly all.
+        # The first test is quick and settles nearly all values.
         return value if value.isprintable() else _UNSTORABLE.sub("\ufffd", value)
     if isinstance(value, dict):
         return {storable(key): storable(member) for key, member in value.items()}
@@ -48,7 +48,7 @@ def storable(value: Any) -> Any:
 
 
 def timestamp(item: Mapping[str, Any], member: str) -> str | None:
-    """Give a date of the API as ISO 8601 text: UTC, with milliseconds, without an offset.
+    """Format a date of the API as ISO 8601: UTC, with milliseconds, without an offset.
 
     With an offset, a target that loads it into a column without a time zone shifts it by the
     database's time zone.
@@ -83,7 +83,7 @@ def json_object(name: str, member: str, description: str, *allowed: str) -> Colu
     Args:
         name: Its name.
         member: The API's name of its value.
-        description: What it tells.
+        description: Its meaning.
         allowed: The members that are let through, as paths with dots; `*` is any name. None where
             names and values are the pool's own, as those of tags are.
     """

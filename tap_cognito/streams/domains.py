@@ -62,5 +62,5 @@ class DomainsStream(CognitoStream):
             ]
 
         parents = pool.listing("DescribeUserPool", "UserPool")
-        # A domain that is gone meanwhile is described without members.
+        # A domain deleted meanwhile is described without members.
         return Nested(pool.id, parents, describe, done=progress.done, keep=bool)

@@ -1,4 +1,4 @@
-"""The groups of a pool, and who is in them."""
+"""The groups of a pool, and their members."""
 
 from __future__ import annotations
 

@@ -36,10 +36,10 @@ _DETAILS = (
     "token_request_method",
     "token_url",
 )
-"""What is known to be harmless: `client_secret`, `private_key` and what is unknown stay behind."""
+"""Members known to be harmless: `client_secret`, `private_key` and unknown ones are dropped."""
 
 _DESCRIBED = ("provider_details", "attribute_mapping", "acr_mapping", "idp_identifiers")
-"""The columns that only DescribeIdentityProvider knows."""
+"""The columns that only DescribeIdentityProvider returns."""
 
 
 class IdentityProvidersStream(CognitoStream):
@@ -66,7 +66,7 @@ class IdentityProvidersStream(CognitoStream):
     )
 
     def source(self, pool: UserPool, progress: PoolProgress) -> Source:
-        """Read all providers of the pool, each by itself only if a column needs it."""
+        """Read all providers of the pool, and describe each only if a column needs it."""
         providers = pool.listing("ListIdentityProviders", "Providers", "ProviderName")
         if not self.is_selected(*_DESCRIBED):
             return OneListing(pool.id, providers)

@@ -1,4 +1,4 @@
-"""Which logs a pool writes, and where to."""
+"""The logs that a pool writes, and their destinations."""
 
 from __future__ import annotations
 
@@ -39,6 +39,6 @@ class LogDeliveryStream(CognitoStream):
     )
 
     def source(self, pool: UserPool, progress: PoolProgress) -> Source:  # noqa: ARG002
-        """Ask for all logs of the pool."""
+        """Read all logs of the pool."""
         logs = "LogDeliveryConfiguration.LogConfigurations"
         return OneListing(pool.id, pool.listing("GetLogDeliveryConfiguration", logs))

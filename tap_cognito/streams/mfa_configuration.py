@@ -1,4 +1,4 @@
-"""How the users of a pool prove who they are beside their password."""
+"""The second factors that a pool allows or requires."""
 
 from __future__ import annotations
 
@@ -54,5 +54,5 @@ class MfaConfigurationStream(CognitoStream):
     )
 
     def source(self, pool: UserPool, progress: PoolProgress) -> Source:  # noqa: ARG002
-        """Ask for the pool's factors."""
+        """Read the pool's factors."""
         return OneListing(pool.id, pool.listing("GetUserPoolMfaConfig", None))

@@ -73,7 +73,7 @@ class RiskConfigurationsStream(CognitoStream):
     )
 
     def source(self, pool: UserPool, progress: PoolProgress) -> Source:
-        """Ask for the settings of the pool, then for those of each app client."""
+        """Read the settings of the pool, then those of each app client."""
 
         def describe(**client: str) -> Listing:
             return pool.listing("DescribeRiskConfiguration", "RiskConfiguration", **client)
@@ -89,5 +89,5 @@ class RiskConfigurationsStream(CognitoStream):
 
 
 def _has_settings(risk: Item) -> bool:
-    """Whether there is more than the ids: those of a client that has none of its own."""
+    """Whether there is more than ids: a client without settings of its own has only these."""
     return any(risk.get(name) for name in _SETTINGS)

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from tap_cognito.streams.state import Scan
 
 _SMALL_STATE = 1 << 14
-"""Bytes up to which a state is written whenever it changes."""
+"""States of up to this many bytes are written at every change."""
 
 _BYTES_PER_SECOND = 1 << 16
-"""How fast larger states are written: a state names all pools and listings that were read."""
+"""Bytes per second of larger states: a state names all pools and listings that were read."""
 
 _OF_A_POOL = (AccessDeniedError, ResourceNotFoundError)
-"""What fails in the next run too: it isn't worth resuming."""
+"""Errors that the next run would meet too: not worth resuming for."""
 
 _SCOPE = (
     "user_filter",
@@ -43,18 +43,18 @@ _SCOPE = (
     "flattening_max_key_length",
     "flattening_separator",
 )
-"""The settings that decide which rows a scan has, and what is in them."""
+"""The settings that determine the rows of a scan, and their content."""
 
 
 class ResumableScan:
-    """A scan that the next run can go on with if this one is cut off.
+    """A scan that the next run can resume if this one is cut off.
 
     Args:
-        stream: What is scanned. Its state is changed.
+        stream: The stream to scan. Its state is changed.
         pool_ids: The pools to read.
 
     Attributes:
-        bookmarks: The pools' bookmarks, when replicating by increments.
+        bookmarks: The pools' bookmarks, for increments.
     """
 
     def __init__(self, stream: CognitoStream, pool_ids: Collection[str]) -> None:
@@ -107,22 +107,22 @@ class ResumableScan:
 
     @property
     def count_done(self) -> int:
-        """How many items of the other pools need not be read again."""
+        """How many items of the other pools needn't be read again."""
         return sum(pool.count for pool in self._scan.pools.values())
 
     def is_complete(self, pool_id: str) -> bool:
-        """Whether nothing of a pool is left to be read."""
+        """Whether a pool was read to its end."""
         return pool_id in self._scan.complete
 
     def progress(self, pool_id: str) -> PoolProgress:
-        """Tell how far a pool was read."""
+        """Return how far a pool was read."""
         return self._scan.pools.get(pool_id) or PoolProgress()
 
     def update(self, source: Source, *, is_last: bool) -> None:
-        """Keep in the state what need not be read again if the run is cut off.
+        """Keep in the state what the next run needn't read if this one is cut off.
 
         Args:
-            source: What has returned something.
+            source: The source that was read.
             is_last: Whether it was read to its end.
         """
         pool_id = source.pool_id
@@ -141,16 +141,16 @@ class ResumableScan:
                 source.estimate,
                 self.bookmarks.newest.get(pool_id) if self.bookmarks else None,
             )
-        else:  # it is read anew, in another way
+        else:  # it restarts, in another way
             del self._scan.pools[pool_id]
         if len(self._scan.complete) < self._pool_count and time.monotonic() >= self._not_before:
             self._save()
 
     def end(self, failures: Iterable[Exception]) -> bool:
-        """Leave no trace in the state, or leave the scan to the next run if that could do better.
+        """Remove the scan from the state, or keep it if the next run could do better.
 
         Args:
-            failures: What couldn't be read.
+            failures: The failures of its pools.
 
         Returns:
             Whether the scan is complete.

@@ -1,4 +1,4 @@
-"""What a run leaves for the next one of a scan that was cut off, and the forms of what it says."""
+"""What a run that was cut off leaves in the state for the next one, and its format."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 class PoolProgress(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
-    """How far a scan came in a pool that isn't complete."""
+    """The progress of a scan in a pool that isn't complete."""
 
     done: set[str] = set()
-    """The listings that are complete: prefixes of segments, or digests."""
+    """The complete listings: prefixes of segments, or digests."""
     segments: tuple[str, ...] = ()
-    """The prefixes that the pool is divided by, if it is."""
+    """The prefixes of its segments, if the pool is divided."""
     count: int = 0
-    """Items of the listings that are complete."""
+    """The number of items in the complete listings."""
     estimate: int | None = None
     """About how many users the pool has."""
     newest: str | None = None
@@ -43,9 +43,9 @@ class Scan(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
     """One pass over all pools, which may take several runs."""
 
     began: str
-    """When, as ISO 8601 text in UTC."""
+    """When it began, as ISO 8601 text in UTC."""
     scope: str
-    """A digest of what the scan was asked for."""
+    """A digest of what the scan was asked to read."""
     version: int | None = None
     """The version of its records, if deletions are mirrored."""
     complete: set[str] = set()
@@ -54,7 +54,7 @@ class Scan(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
     """Those that are under way."""
 
     def share_done(self, pools: int) -> float:
-        """Tell which share of so many pools is complete, segments counted as parts of a pool."""
+        """Return the complete share of a number of pools, counting segments as parts of a pool."""
         parts = (
             len(pool.done) / len(pool.segments) for pool in self.pools.values() if pool.segments
         )
@@ -62,12 +62,12 @@ class Scan(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
 
 
 def digest(*parts: Any) -> str:
-    """Give a short text that differs when any of the parts does, and tells nothing of them."""
+    """Return a short hash of some parts, which reveals nothing of them."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def format_date(moment: datetime) -> str:
-    """Give ISO 8601 text in UTC, with milliseconds and without an offset, as records have it."""
+    """Format a date as records do: ISO 8601 in UTC, with milliseconds, without an offset."""
     moment = moment.astimezone(timezone.utc).replace(tzinfo=None)
     return moment.isoformat(timespec="milliseconds")
 
@@ -76,7 +76,7 @@ def new_scan(scope: str, state: Mapping[str, Any], *, is_mirror: bool) -> Scan:
     """Begin a scan.
 
     Args:
-        scope: A digest of what is asked for.
+        scope: A digest of what to read.
         state: The stream's state.
         is_mirror: Whether its records have a version.
 
@@ -91,7 +91,7 @@ def new_scan(scope: str, state: Mapping[str, Any], *, is_mirror: bool) -> Scan:
 
 
 def dump_scan(scan: Scan) -> dict[str, Any]:
-    """Give a scan as it goes into the state, with a digest that shows damage."""
+    """Convert a scan for the state, with a digest that reveals damage."""
     content: dict[str, Any] = msgspec.to_builtins(scan, order="deterministic")
     return {**content, "digest": digest(content)}
 
@@ -102,13 +102,13 @@ def load_scan(
     """Read a scan that was cut off.
 
     Args:
-        saved: What the state has of it.
-        scope: A digest of what is asked for now.
-        pool_ids: The pools that are to be read now.
+        saved: The scan in the state.
+        scope: A digest of what to read now.
+        pool_ids: The pools to read now.
         within: How long ago it may have begun.
 
     Returns:
-        The scan, or why it can't go on.
+        The scan, or why it can't be resumed.
     """
     try:
         content = {key: value for key, value in saved.items() if key != "digest"}

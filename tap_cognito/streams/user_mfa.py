@@ -1,4 +1,4 @@
-"""Who has which second factor."""
+"""The second factors of each user."""
 
 from __future__ import annotations
 
@@ -32,5 +32,5 @@ class UserMfaStream(CognitoStream):
     )
 
     def source(self, pool: UserPool, progress: PoolProgress) -> Source:  # noqa: ARG002
-        """Ask for each user of the pool."""
+        """Request each user of the pool."""
         return UserDetails(pool, self.config.get("user_filter"), prove_empty=self.is_mirror)

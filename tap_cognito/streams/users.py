@@ -60,7 +60,7 @@ class UsersStream(CognitoStream):
         super().__init__(tap, *args)
 
     def source(self, pool: UserPool, progress: PoolProgress) -> Source:
-        """Read all users of the pool, in segments if that pays."""
+        """Read all users of the pool, in segments if that is faster."""
         users = UserListings(pool, self.config.get("user_filter"), prove_empty=self.is_mirror)
         if progress.segments:
             users.resume(progress.segments, progress.done, progress.count, progress.estimate)
@@ -102,7 +102,7 @@ def _attributes_column(tap: Tap) -> Column:
 
 
 def _attribute_filter(tap: Tap) -> Callable[[Iterable[Item]], Iterable[Item]]:
-    """Make what keeps the attributes that the settings let through."""
+    """Make a function that keeps the attributes that the settings allow."""
     included = tap.config.get("attributes_include")
     excluded = tap.config.get("attributes_exclude")
     if included is not None:
