@@ -99,7 +99,7 @@ def create_session(config: Mapping[str, Any]) -> boto3.Session:
 
     Raises:
         CredentialsError: If there are no credentials, or AWS refuses them.
-        TapCognitoError: If the region cannot be told.
+        TapCognitoError: If the region is unknown.
     """
     logs.quiet_libraries()
     core = botocore.session.Session(profile=config.get("aws_profile"))
@@ -110,7 +110,7 @@ def create_session(config: Mapping[str, Any]) -> boto3.Session:
     region_name = region(config) or core.get_config_variable("region")
     if not region_name:
         raise TapCognitoError(
-            f"the region cannot be told from the pool id {pools(config)[0]}: "
+            f"the region can't be derived from the pool id {pools(config)[0]}: "
             "set `region`, such as us-east-1"
         )
     session = boto3.Session(botocore_session=core, region_name=region_name)

@@ -659,7 +659,7 @@ def test_a_region_that_cannot_be_told_is_a_refusal(emulator: Emulator) -> None:
     """An emulator's pool id has no region in it, and nothing else says one."""
     text = refusal(emulator, **PAIR, user_pool_id="local_abc")
     assert text == (
-        "the region cannot be told from the pool id local_abc: set `region`, such as us-east-1"
+        "the region can't be derived from the pool id local_abc: set `region`, such as us-east-1"
     )
 
 

@@ -35,8 +35,8 @@ _ENDLESS = (
 )
 
 _REFUSED = (
-    "Cognito refuses the pagination tokens of {}, wherever it begins: retry. If it persists, check "
-    "what `endpoint_url` points to"
+    "Cognito refuses the pagination tokens of {}, even after a restart: retry. If it persists, "
+    "check what `endpoint_url` points to"
 )
 
 logger = logging.getLogger("tap-cognito.listing")
@@ -128,7 +128,7 @@ class Listing:
 
         Raises:
             TapCognitoError: If it can't be read to its end.
-            InvalidParameterError: If a parameter is refused, or the token wherever it begins.
+            InvalidParameterError: If a parameter is refused, or the token even after a restart.
             Cancelled: If `cancel` was set.
         """
         furthest = 0

@@ -68,7 +68,7 @@ class UserDetails(Source):
         """Don't request a user twice who is listed twice; fail if nothing was gained."""
         if self._restarted_at == self._count:
             raise InvalidParameterError(
-                "Cognito refuses the pagination tokens of ListUsers, wherever it begins: retry"
+                "Cognito refuses the pagination tokens of ListUsers, even after a restart: retry"
             )
         self._restarted_at = self._count
         self._loops = LoopDetector()
@@ -77,7 +77,7 @@ class UserDetails(Source):
     def fail(self, listing: Listing, error: TapCognitoError) -> Step:
         """Do without the number of users, and skip users deleted meanwhile."""
         if listing == self._describe:
-            self._why_unknown = f"whether it is empty can't be asked: {error}"
+            self._why_unknown = f"whether the pool is empty is unknown: {error}"
             return Step([], [self._page()])
         if isinstance(error, UserNotFoundError):
             return Step([])

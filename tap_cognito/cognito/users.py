@@ -118,7 +118,7 @@ class UserListings(Source):
         """Do without optional requests; read the pool in one listing if filters are refused."""
         if listing.name == self._describe.name:
             if not self.prefixes and not self._count and self._prove_empty:
-                raise doubt(f"whether it is empty can't be asked: {error}")
+                raise doubt(f"whether the pool is empty is unknown: {error}")
             return Step([])  # a reader of users may lack the permission
         if listing.name == self._plain.name or not isinstance(error, InvalidParameterError):
             raise error
