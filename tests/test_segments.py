@@ -206,19 +206,31 @@ def test_segments_are_judged_once(size: int, *, is_left: bool) -> None:
 
 @pytest.mark.parametrize(
     ("more", "begun", "segments"),
-    [(0, "nothing", 16), (1, "nothing", 256), (1, "complete", 16), (1, "two pages", 16)],
+    [(0, "nothing", 16), (1, "nothing", 256), (1, "a segment", 256), (1, "a percent", 16)],
 )
 def test_a_pool_is_divided_further_only_if_it_is_large_and_hardly_begun(
     more: int, begun: str, segments: int
 ) -> None:
     """An estimate that comes late doesn't make users be read a second time."""
     source, describe, digits = divided(PAGE_SIZE)
-    if begun == "complete":
+    if begun == "a segment":
         source.receive(digits[0], numbered(prefix_of(digits[0]), 5, is_last=True))
-    elif begun == "two pages":
-        for digit in [*digits, *digits[:-1]]:
-            source.receive(digit, numbered(prefix_of(digit), PAGE_SIZE))
+    elif begun == "a percent":
+        for _ in range(users.LARGE_POOL // 100 // PAGE_SIZE):
+            source.receive(digits[0], numbered(prefix_of(digits[0]), PAGE_SIZE))
     estimate = {"EstimatedNumberOfUsers": users.LARGE_POOL + more}
     step = source.receive(describe, Page([estimate], None))
     assert step.is_replacement == (segments > 16)
     assert len(source.prefixes) == segments
+    assert (source.done, source.count_done) == (set(), 0)
+
+
+def test_a_resumed_scan_keeps_its_segments() -> None:
+    """What the earlier run has read counts, however late the estimate comes."""
+    source = users.UserListings(UserPool("us-east-1_Large", Mock()))
+    source.resume(DIGITS, DIGITS[0], 5, None)
+    describe, *segments = source.start()
+    estimate = {"EstimatedNumberOfUsers": users.LARGE_POOL + 1}
+    assert not source.receive(describe, Page([estimate], None)).is_replacement
+    assert (source.prefixes, source.done) == (tuple(DIGITS), {DIGITS[0]})
+    assert len(segments) == 15

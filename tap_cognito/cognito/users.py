@@ -27,6 +27,9 @@ _SMALL_POOL = 10 * PAGE_SIZE
 LARGE_POOL = 1_000_000
 """Number of users above which segments are divided further: an interruption then costs little."""
 
+_BARELY_STARTED = LARGE_POOL // 100
+"""Number of users up to which a scan may start again with smaller segments."""
+
 _REMEMBERED = 100_000
 """Users of complete segments who aren't sent again if the pool must be read in one listing."""
 
@@ -177,16 +180,19 @@ class UserListings(Source):
         self.estimate = estimate if isinstance(estimate, int) else None
         if not self.prefixes and not self._count and self._prove_empty and self.estimate != 0:
             raise doubt("the pool doesn't report that it is empty")
-        has_begun = self.done or self._trial_pages >= _TRIAL_PAGES * len(DIGITS)
-        if (self.estimate or 0) <= LARGE_POOL or len(self.prefixes) != len(DIGITS) or has_begun:
+        has_barely_started = self._count <= _BARELY_STARTED and self._sent.is_complete
+        is_large = (self.estimate or 0) > LARGE_POOL
+        if not is_large or not has_barely_started or len(self.prefixes) != len(DIGITS):
             return self._check_count(Step([]))
-        # The sixteen segments have barely started: smaller ones replace them.
+        # Smaller segments replace the sixteen.
         self._begin_segments(divide("", [sub_of(user) for user in self._first.items], 2))
         self._sent.restart_all()
         return Step([], map(self._segment, self.prefixes), is_replacement=True)
 
     def _begin_segments(self, prefixes: Iterable[str]) -> None:
         self.prefixes = tuple(prefixes)
+        self.done.clear()
+        self.count_done = 0
         self._unseen = {user["Username"]: sub_of(user) for user in self._first.items}
         self._lookups.clear()
         self._counts.clear()
