@@ -120,7 +120,10 @@ def test_a_user_is_no_step_of_the_state(capfd: pytest.CaptureFixture[str]) -> No
 
 @pytest.mark.parametrize(
     ("denied", "reason"),
-    [(set(), "doesn't report that it is empty"), ({"cognito-idp:DescribeUserPool"}, "be asked")],
+    [
+        (set(), "doesn't report that it is empty"),
+        ({"cognito-idp:DescribeUserPool"}, "is empty is unknown"),
+    ],
 )
 def test_a_mirror_takes_no_silence_for_an_empty_pool(denied: set[str], reason: str) -> None:
     """A pool that returns nobody, and doesn't say that it is empty, fails the mirror."""
