@@ -16,7 +16,7 @@ from identities import Stage, stage
 from quickstart import pool
 from quickstart import postgres as embedded
 from quickstart.pipeline import Meltano, forget_settings
-from selection import Scheduling, is_fast, turn
+from selection import Scheduling, is_in_process, reads_whole_pools, turn
 from support import Database
 
 if TYPE_CHECKING:
@@ -40,9 +40,11 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
-    """Mark what is fast, and sort."""
-    for item in filter(is_fast, items):
-        item.add_marker(pytest.mark.fast)
+    """Mark what runs in this process, and what of it is fast; and sort."""
+    for item in filter(is_in_process, items):
+        item.add_marker(pytest.mark.in_process)
+        if not reads_whole_pools(item):
+            item.add_marker(pytest.mark.fast)
     items.sort(key=turn)
 
 

@@ -22,6 +22,7 @@ MELTANO = "_plugins"
 """The fixture of what runs Meltano."""
 _HERE = Path(__file__).parent
 _SERVERS = {"postgres", "moto_url"}
+_WHOLE_POOLS = {"faults", "proven_segments", "replication", "resume", "user_listings", "user_mfa"}
 _LONGEST = (
     "secrets_stay_secret",
     "user_listings",
@@ -47,11 +48,16 @@ def group(file: Path) -> str:
     return "meltano" if MELTANO in file.read_text(encoding="utf-8") else file.stem
 
 
-def is_fast(item: pytest.Function) -> bool:
+def is_in_process(item: pytest.Function) -> bool:
     """Tell whether a test needs no other process, no Postgres, no Meltano and no minutes."""
     if item.get_closest_marker("slow"):
         return False
     return _SERVERS.isdisjoint(item.fixturenames) and not _starts_programs(item)
+
+
+def reads_whole_pools(item: pytest.Function) -> bool:
+    """Tell whether a test is of a file that reads thousands of users again and again."""
+    return item.path.stem.removeprefix("test_") in _WHOLE_POOLS
 
 
 def turn(item: pytest.Function) -> int:
