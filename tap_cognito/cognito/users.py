@@ -150,10 +150,7 @@ class UserListings(Source):
     def _fall_back(self, reason: str) -> Step:
         """Read the pool in one listing after all."""
         logger.warning("Reading the pool in one listing: %s", reason)
-        self.prefixes = ()
-        self.done.clear()
-        self.count_done = 0
-        self._lookups.clear()
+        self._begin_segments(())
         if not self._sent and self._first.token:
             return self._continue_plain()._replace(is_replacement=True)
         if not self._sent.is_complete:
