@@ -886,6 +886,7 @@ def test_a_vault_without_its_extra_names_what_to_install(
     )
 
 
+@pytest.mark.usefixtures("environ")
 def test_a_vault_that_must_not_decrypt_names_the_grant(at: Stage, emulator: Emulator) -> None:
     """The permission that lacks is that of the function, and not of the view."""
     vault = {"api_key_id": NAME, "vault_url": at.vault.url("viewer")}
