@@ -28,9 +28,13 @@ Users = list[dict[str, Any]]
 
 def pool_of(emulator: Emulator, rate: float = 100_000) -> UserPool:
     """The pool that is served, read at a pace that does not matter."""
+    return pool_at(emulator.url, emulator.pool.id, rate)
+
+
+def pool_at(url: str, pool_id: str = "us-east-1_A", rate: float = 100_000) -> UserPool:
+    """The pool at an endpoint, whatever serves it."""
     session = boto3.Session("key", "secret", region_name="us-east-1")
-    client = CognitoClient(session, Quotas({"UserList": rate}), emulator.url)
-    return UserPool(emulator.pool.id, client)
+    return UserPool(pool_id, CognitoClient(session, Quotas({"UserList": rate}), url))
 
 
 def pages(pool: UserPool, user_filter: str | None = None) -> Generator[Users, None, None]:

@@ -47,7 +47,7 @@ def test_a_run_makes_no_file_starts_no_program_and_asks_its_endpoint_only(tmp_pa
     folder.mkdir()
     told = tmp_path / "told"
     with Emulator(Pool(90)) as emulator:
-        config = emulator_config(emulator, user_mfa_requests_per_second=500)
+        config = emulator_config(emulator)
         files = {"config": config, "catalog": catalog(*NAMES, config=config), "state": {}}
         arguments = []
         for option, content in files.items():

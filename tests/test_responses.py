@@ -14,25 +14,23 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
 
 from answers import catalog, records
 from emulator import Emulator, Pool
 from emulator.api import Api
 from hostile import ATTACKS, Hostile, response
-from listings import pages, pool_of
+from listings import pages, pool_at, pool_of
 from support import emulator_config
 from tap_cognito.aws_errors import Kind, classify, error_code
 from tap_cognito.cognito import client, responses
-from tap_cognito.cognito.client import CognitoClient
-from tap_cognito.cognito.listing import UserPool
-from tap_cognito.cognito.quotas import Quotas
 from tap_cognito.errors import TapCognitoError
 from tap_cognito.tap import TapCognito
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from tap_cognito.cognito.listing import UserPool
 
 from botocore.exceptions import ClientError
 
@@ -202,9 +200,8 @@ def hostile() -> Iterator[Callable[[Callable[[], Iterator[bytes]]], UserPool]]:
         server.chunks = chunks  # type: ignore[attr-defined]
         servers.append(server)
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        session = boto3.Session("key", "secret", region_name="us-east-1")
         url = f"http://127.0.0.1:{server.server_address[1]}"
-        return UserPool("us-east-1_A", CognitoClient(session, Quotas(), url))
+        return pool_at(url)
 
     yield serve
     for server in servers:
@@ -262,8 +259,7 @@ def test_an_error_that_is_no_text_is_told_by_its_status(
     monkeypatch.setitem(ATTACKS, "no text", lambda _: response(body, status))
     with Emulator(Pool(3)) as emulator, Hostile(emulator.url) as server:
         server.reset("no text", times=1)
-        session = boto3.Session("key", "secret", region_name="us-east-1")
-        pool = UserPool(emulator.pool.id, CognitoClient(session, Quotas(), server.url))
+        pool = pool_at(server.url, emulator.pool.id)
         outcome: Any = pytest.raises(TapCognitoError, match=fault) if fault else None
         with outcome or contextlib.nullcontext():
             assert len([*chain(*pages(pool))]) == 3
@@ -276,8 +272,7 @@ def test_a_page_that_is_no_text_is_asked_for_again(monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(ATTACKS, "no text", lambda _: response(body))
     with Emulator(Pool(1)) as emulator, Hostile(emulator.url) as server:
         server.reset("no text", times=1)
-        session = boto3.Session("key", "secret", region_name="us-east-1")
-        pool = UserPool(emulator.pool.id, CognitoClient(session, Quotas(), server.url))
+        pool = pool_at(server.url, emulator.pool.id)
         (user,) = chain(*pages(pool))
         assert user["Username"] == emulator.pool.username(0)
 
@@ -308,9 +303,8 @@ def test_a_connection_that_nobody_accepts_ends(monkeypatch: pytest.MonkeyPatch) 
             waiting = stack.enter_context(socket.socket())
             waiting.setblocking(False)
             waiting.connect_ex(server.getsockname())
-        session = boto3.Session("key", "secret", region_name="us-east-1")
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
-        pool = UserPool("us-east-1_A", CognitoClient(session, Quotas(), url))
+        pool = pool_at(url)
         began = time.monotonic()
         with pytest.raises(TapCognitoError, match=r"no answer from .* \(ConnectTimeoutError\)"):
             list(pages(pool))

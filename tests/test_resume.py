@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from emulator import Emulator, Pool
 from support import emulator_config
 from tap_cognito.cognito import users
-from tap_cognito.cognito.segments import DIGITS, is_partition
+from tap_cognito.cognito.segments import DIGITS, is_partition, sub_of
 from tap_cognito.errors import TapCognitoError
 from tap_cognito.streams.scan import ResumableScan
 from tap_cognito.streams.state import PoolProgress, Scan, digest, dump_scan, load_scan
@@ -136,11 +136,6 @@ class Source:
             for pool in self.emulator.pools
             for user in pool.users()
         }
-
-
-def sub_of(user: Json) -> str:
-    """A user's `sub`."""
-    return next(str(item["Value"]) for item in user["Attributes"] if item["Name"] == "sub")
 
 
 def requests(subs: Iterable[str], prefixes: Iterable[str]) -> Counter[str]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import operator
 from typing import Any
 
 import pytest
 
+from answers import records
 from emulator import Emulator, Pool
 from support import emulator_config, run_tap
 from tap_cognito.errors import TapCognitoError
@@ -84,10 +84,8 @@ def test_a_map_decides_what_is_sent(capfd: pytest.CaptureFixture[str]) -> None:
     """What its filter drops doesn't come out; the rest does, changed as its expressions say."""
     maps = {"users": {"__filter__": "enabled", "__else__": None, "username": "md5(username)"}}
     with Emulator(Pool(70)) as emulator:
-        TapCognito(config=emulator_config(emulator, stream_maps=maps)).sync_all()
+        sent = records(emulator_config(emulator, stream_maps=maps), capfd, "users")
         enabled = [user["Username"] for user in emulator.pool.users() if user["Enabled"]]
-    messages = map(json.loads, capfd.readouterr().out.splitlines())
-    sent = [message["record"] for message in messages if message["type"] == "RECORD"]
     assert 0 < len(enabled) < 70
     hashes = [hashlib.md5(name.encode(), usedforsecurity=False).hexdigest() for name in enabled]
     key = operator.itemgetter("username")

@@ -82,6 +82,16 @@ def restarts(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [text for text in caplog.messages if text.endswith("restarts")]
 
 
+def hide(user: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no chain return a user."""
+    sub, accepts = sub_of(user), Condition.accepts
+    monkeypatch.setattr(
+        Condition,
+        "accepts",
+        lambda self, actual: (self.attribute, actual) != ("sub", sub) and accepts(self, actual),
+    )
+
+
 @pytest.fixture(autouse=True)
 def _alone(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """Each test begins without readers of another one, and ends without its own."""
@@ -181,17 +191,7 @@ def test_a_split_that_loses_users_is_noticed(
     users = list(Pool(3_000).users())
     users[lost]["Username"] = name
     with Emulator(Pool.from_users(users)) as emulator:
-        (sub,) = (
-            attribute["Value"]
-            for attribute in users[lost]["Attributes"]
-            if attribute["Name"] == "sub"
-        )
-        accepts = Condition.accepts
-        monkeypatch.setattr(
-            Condition,
-            "accepts",
-            lambda self, actual: (self.attribute, actual) != ("sub", sub) and accepts(self, actual),
-        )
+        hide(users[lost], monkeypatch)
         check(scan(emulator), users)
     assert len(said(caplog)) == 1
 
@@ -202,13 +202,13 @@ def test_a_look_up_that_is_refused_proves_nothing(
     """A user of the first page who came in no chain, and can't be asked for, isn't lost either."""
     pool = Pool(3_000)
     (lost, *_) = pool.users()
-    sub = sub_of(lost)
+    hide(lost, monkeypatch)
     accepts = Condition.accepts
 
     def refuse(condition: Condition, actual: str | None) -> bool:
         if condition.attribute == "username":
             raise ApiError("InvalidParameterException", "Not by name.")
-        return actual != sub and accepts(condition, actual)
+        return accepts(condition, actual)
 
     monkeypatch.setattr(Condition, "accepts", refuse)
     with Emulator(pool) as emulator:
@@ -269,8 +269,8 @@ def test_a_look_up_is_read_to_its_end(
     """A user of the first page who is found on the second page of a look-up isn't gone."""
     pool = Pool(3_000)
     (lost, *_) = pool.users()
-    sub = sub_of(lost)
-    accepts, page = Condition.accepts, UserOperations._page  # noqa: SLF001 - the emulator's
+    hide(lost, monkeypatch)
+    page = UserOperations._page  # noqa: SLF001 - the emulator's
 
     def begin_empty(self: UserOperations, pool: Pool, given: Any, *of: Any, **more: Any) -> str:
         is_look_up = str(given.get("Filter")).startswith("username")
@@ -279,9 +279,6 @@ def test_a_look_up_is_read_to_its_end(
         return page(self, pool, given, *of, **more)
 
     monkeypatch.setattr(UserOperations, "_page", begin_empty)
-    monkeypatch.setattr(
-        Condition, "accepts", lambda self, actual: actual != sub and accepts(self, actual)
-    )
     with Emulator(pool) as emulator:
         check(scan(emulator), pool.users())
     (line,) = said(caplog)
