@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import botocore.session
 import pytest
 
-from identities import Stage, stage
 from quickstart import pool
 from quickstart import postgres as embedded
 from quickstart.pipeline import Meltano, forget_settings
-from selection import Scheduling, is_in_process, reads_whole_pools, turn
-from support import Database
+from tests.support.identities import Stage, stage
+from tests.support.selection import Scheduling, is_in_process, reads_whole_pools, turn
+from tests.support.tables import Database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

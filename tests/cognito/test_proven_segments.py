@@ -1,0 +1,235 @@
+"""Segments of a pool are proven to be a partition, or given up."""
+
+from __future__ import annotations
+
+import logging
+import random
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from emulator import Emulator, Pool
+from emulator.filters import Condition
+from emulator.user_operations import UserOperations
+from tap_cognito.cognito import parallel, users
+from tap_cognito.cognito.segments import DIGITS, sub_of
+from tap_cognito.cognito.users import PAGE_SIZE, UserListings
+from tap_cognito.errors import TapCognitoError
+from tests.support.listings import pool_of, read, refuse_token, scan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SIZE = 3_000
+PAGES = SIZE // PAGE_SIZE
+
+
+def usernames(found: list[dict[str, Any]]) -> list[str]:
+    """The names of users, sorted; one that comes twice is there twice."""
+    return sorted(user["Username"] for user in found)
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What was logged of the way of reading."""
+    return [text for text in caplog.messages if text.startswith("Reading the pool")]
+
+
+def remove_subs(pool: Pool) -> dict[str, Any]:
+    """Take their `sub` from 4% of the users, none of them on the first page."""
+    pool.remove_sub(*pool.sample(0.04, start=PAGE_SIZE))
+    return {}
+
+
+def capitalize_subs(pool: Pool) -> dict[str, Any]:
+    """Give 10% of the users an upper-case `sub`, none of them on the first page."""
+    pool.capitalize_sub(*pool.sample(0.1, start=PAGE_SIZE))
+    return {}
+
+
+def end_early(_: Pool) -> dict[str, Any]:
+    """Let a segment end after its first page, by the server's fault."""
+    return {"ends_early": {'sub ^= "7"': 1}}
+
+
+@pytest.mark.parametrize("flaw", [remove_subs, capitalize_subs, end_early])
+def test_users_outside_of_all_segments_are_read_too(
+    flaw: Callable[[Pool], dict[str, Any]], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where the segments fall clearly short of the estimate, what is missing is sent, once."""
+    pool = Pool(SIZE)
+    with Emulator(pool, **flaw(pool)) as emulator:
+        assert usernames(scan(emulator)) == usernames(list(pool.users()))
+    (warning,) = warnings(caplog)
+    assert f"of about {SIZE:,} users came in the segments" in warning
+
+
+def test_users_that_come_again_do_not_hide_missing_ones(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What a segment returned before it began again doesn't count beside what it returns then."""
+    refuse_token(monkeypatch, 'sub ^= "7"', 3)
+    with Emulator(Pool(SIZE), ends_early={'sub ^= "3"': 1}) as emulator:
+        assert usernames(scan(emulator)) == usernames(list(emulator.pool.users()))
+    (warning,) = warnings(caplog)
+    assert f"of about {SIZE:,} users came in the segments" in warning
+
+
+def test_only_so_many_users_are_remembered(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of a large pool that is read again, the users beyond them come twice, and the log says so."""
+    remembered = 500
+    monkeypatch.setattr(users, "_REMEMBERED", remembered)
+    pool = Pool(SIZE)
+    pool.estimate = 2 * SIZE
+    with Emulator(pool) as emulator:
+        found = usernames(scan(emulator))
+    assert sorted(set(found)) == usernames(list(pool.users()))
+    assert SIZE - remembered <= len(found) - SIZE < SIZE
+    assert "Some users are sent a second time: the target has them once" in caplog.messages
+
+
+def test_a_resumed_scan_says_that_users_come_twice(caplog: pytest.LogCaptureFixture) -> None:
+    """Whom the earlier run has sent isn't known: read in one listing, the pool has them all."""
+    with Emulator(Pool(SIZE)) as emulator:
+        source = UserListings(pool_of(emulator))
+        source.resume(DIGITS, DIGITS[:8], 0, SIZE)
+        found = [user for page in read([source]) for user in page]
+        assert usernames(found) == usernames(list(emulator.pool.users()))
+    assert "Some users are sent a second time: the target has them once" in caplog.messages
+
+
+@pytest.mark.parametrize("done", [DIGITS, DIGITS[:-1]])
+def test_a_resumed_scan_asks_for_the_estimate_that_the_earlier_run_lacks(
+    done: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever is missing in the segments of the earlier run is read too."""
+    with Emulator(Pool(SIZE)) as emulator:
+        source = UserListings(pool_of(emulator))
+        source.resume(DIGITS, done, SIZE // 2, None)
+        found = [user for page in read([source]) for user in page]
+        assert usernames(found) == usernames(list(emulator.pool.users()))
+    (warning,) = warnings(caplog)
+    assert f"of about {SIZE:,} users came in the segments" in warning
+
+
+def test_a_resumed_scan_with_nothing_left_is_completed() -> None:
+    """Its source ends with a batch as any other, after one request."""
+    with Emulator(Pool(SIZE)) as emulator:
+        source = UserListings(pool_of(emulator))
+        source.resume(DIGITS, DIGITS, SIZE, SIZE)
+        (batch,) = parallel.read([[source]], lambda _, items: items)
+        assert (batch.records, batch.is_last, batch.error) == ([], True, None)
+        assert emulator.log.count() == 1
+
+
+@pytest.mark.parametrize("denied", [False, True])
+def test_a_sound_scan_is_not_repeated(*, denied: bool, caplog: pytest.LogCaptureFixture) -> None:
+    """An estimate that is a little too high, or may not be asked, costs no second reading."""
+    pool = Pool(SIZE)
+    pool.estimate = SIZE + PAGE_SIZE
+    actions = {"cognito-idp:DescribeUserPool"} if denied else set()
+    with Emulator(pool, denied=actions) as emulator:
+        assert usernames(scan(emulator)) == usernames(list(pool.users()))
+        assert emulator.log.count("ListUsers") <= PAGES + 2 * 16
+    assert warnings(caplog) == []
+
+
+@pytest.mark.parametrize("page", [1, 3])
+def test_a_user_of_another_segment_ends_segmentation(
+    page: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One stray user, on whichever page of a segment, and the pool is read in one listing."""
+    pool = Pool(SIZE)
+    seen = 0
+    original = pool.page
+
+    def stray(*arguments: Any, **options: Any) -> Any:
+        nonlocal seen
+        condition = options.get("condition")
+        if condition and condition.value == "3":
+            seen += 1
+            if seen == page:
+                options["condition"] = None
+        return original(*arguments, **options)
+
+    monkeypatch.setattr(pool, "page", stray)
+    with Emulator(pool) as emulator:
+        assert usernames(scan(emulator)) == usernames(list(pool.users()))
+    (warning,) = warnings(caplog)
+    assert "ignores the filter" in warning
+
+
+def test_segments_that_cost_too_much_are_given_up(caplog: pytest.LogCaptureFixture) -> None:
+    """Behind a filter that is applied after paging, at most twice the plain requests are made."""
+    size = 6_000
+    with Emulator(Pool(size), filter_after_paging=True) as emulator:
+        assert usernames(scan(emulator)) == usernames(list(emulator.pool.users()))
+        assert emulator.log.count("ListUsers") <= 2 * size / PAGE_SIZE
+    (warning,) = warnings(caplog)
+    assert "filters after it has cut the pages" in warning or "has cut the pages" in warning
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_short_pages_are_no_reason_to_give_up(seed: int, caplog: pytest.LogCaptureFixture) -> None:
+    """Pages that are short with and without a filter are read in segments all the same."""
+    with Emulator(Pool(SIZE), short_pages=0.9, empty_pages=0.1, seed=seed) as emulator:
+        assert usernames(scan(emulator)) == usernames(list(emulator.pool.users()))
+    assert warnings(caplog) == []
+
+
+@pytest.mark.parametrize("sub_format", ["random", "regional"])
+@pytest.mark.parametrize("estimate", [SIZE, 2_000_000])
+def test_pools_of_all_kinds_are_divided(
+    sub_format: Any, estimate: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Both kinds of `sub` are read completely, in sixteen segments or, if large, in many."""
+    caplog.set_level(logging.WARNING)
+    pool = Pool(SIZE, sub_format=sub_format)
+    pool.estimate = estimate
+    with Emulator(pool) as emulator:
+        found = usernames(scan(emulator))
+        filters = {request.filter for request in emulator.log.requests} - {None}
+    # A pool that claims more users than it has is read again, in one listing.
+    assert found == usernames(list(pool.users()))
+    assert len(warnings(caplog)) == (estimate != SIZE)
+    if estimate == SIZE:
+        assert len(filters) == 16
+    else:
+        assert len(filters - {f'sub ^= "{digit}"' for digit in "0123456789abcdef"}) in {256, 496}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_tokens_that_are_refused_at_random_end_no_scan(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One token in ten is refused, none always: each user comes once."""
+    chance = random.Random(seed)  # noqa: S311 - repeatable, not secret
+    monkeypatch.setattr(UserOperations, "_expired", lambda *_: chance.random() < 0.1)
+    with Emulator(Pool(SIZE)) as emulator:
+        assert usernames(scan(emulator)) == usernames(list(emulator.pool.users()))
+
+
+def test_a_token_that_is_always_refused_far_in_ends_the_scan() -> None:
+    """A single listing whose token is refused at the same place again is not begun for ever."""
+    pages = 30
+    behaviour = {"token_lifetime": pages - 5, "refuse_filter": True}
+    with Emulator(Pool(pages * PAGE_SIZE), **behaviour) as emulator:  # type: ignore[arg-type]
+        with pytest.raises(TapCognitoError, match="refuses the pagination tokens"):
+            scan(emulator)
+        assert emulator.log.count() < 3 * pages
+
+
+def test_a_user_that_the_first_segment_hides_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the first segment is complete with the page that tells the pool's size."""
+    pool = Pool(800)
+    subs = {sub_of(user): user["Username"] for user in list(pool.users())[:PAGE_SIZE]}
+    hidden = next(sub for sub in subs if sub.startswith("0"))
+    accepts = Condition.accepts
+    monkeypatch.setattr(
+        Condition,
+        "accepts",
+        lambda self, actual: (self.attribute, actual) != ("sub", hidden) and accepts(self, actual),
+    )
+    with Emulator(pool) as emulator:
+        assert usernames(scan(emulator)) == usernames(list(pool.users()))

@@ -1,0 +1,320 @@
+"""Responses that Cognito doesn't give: told from the last page, bounded, and never a traceback."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import socket
+import socketserver
+import sys
+import threading
+import time
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from emulator import Emulator, Pool
+from emulator.api import Api
+from tap_cognito.aws_errors import Kind, classify, error_code
+from tap_cognito.cognito import client, responses
+from tap_cognito.errors import TapCognitoError
+from tap_cognito.tap import TapCognito
+from tests.support.answers import catalog, records
+from tests.support.hostile import ATTACKS, Hostile, response
+from tests.support.listings import pages, pool_at, pool_of
+from tests.support.paths import ROOT
+from tests.support.programs import emulator_config
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tap_cognito.cognito.listing import UserPool
+
+from botocore.exceptions import ClientError
+
+DATE = 1_700_000_000
+RELIABILITY = ROOT / "docs" / "reliability.md"
+
+
+@pytest.mark.parametrize(
+    "user",
+    [
+        '"ada"',
+        "5",
+        "null",
+        '{"Attributes": []}',
+        '{"Username": 5}',
+        '{"Username": "ada", "UserCreateDate": NaN}',
+        '{"Username": "ada", "UserCreateDate": Infinity}',
+        '{"Username": "ada", "UserCreateDate": 1e30}',
+        '{"Username": "ada", "UserCreateDate": 253402300800}',
+        '{"Username": "ada", "UserCreateDate": "10000-01-01T00:00:00Z"}',
+        '{"Username": "ada", "UserCreateDate": ""}',
+        '{"Username": "ada", "UserCreateDate": true}',
+        '{"Username": "ada", "UserCreateDate": []}',
+        f'{{"Username": "ada", "UserCreateDate": "{"9" * 2_000_000}"}}',
+        '{"Username": "ada", "UserCreateDate": "yesterday"}',
+    ],
+    ids=lambda user: user[:40],
+)
+def test_a_malformed_user_fails_the_scan(user: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is no user of Cognito's is one line that blames the endpoint, and quotes nothing."""
+    monkeypatch.setattr(Api, "answer", lambda *_: f'{{"Users": [{user}]}}')
+    began = time.process_time()
+    with Emulator(Pool(1)) as emulator, pytest.raises(TapCognitoError) as failure:
+        list(pages(pool_of(emulator)))
+    assert str(failure.value).startswith("the response to ListUsers is malformed (")
+    assert "ada" not in str(failure.value)
+    assert "yesterday" not in str(failure.value)
+    assert time.process_time() - began < 5
+
+
+def test_a_malformed_response_fails_its_stream_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Through the tap it is a failure of the stream, as any other, and no bug."""
+    monkeypatch.setattr(Api, "answer", lambda *_: '{"Users": [{"Attributes": []}]}')
+    with Emulator(Pool(1)) as emulator:
+        tap = TapCognito(config=emulator_config(emulator))
+        with pytest.raises(TapCognitoError, match=r"^`users`: the response to ListUsers is malf"):
+            tap.sync_all()
+
+
+@pytest.mark.parametrize(
+    ("stream", "answer"),
+    [
+        *(("users", f'{{"Users": {users}}}') for users in ("5", "true", '"ada"', "{}", "[[]]")),
+        *(
+            ("users", f'{{"Users": [{{"Username": "ada", "Attributes": {attributes}}}]}}')
+            for attributes in ("5", "true", "[5]", "[null]", "[{}]", '["ada"]', '{"Name": "ada"}')
+        ),
+        ("user_pool", '{"UserPool": "ada"}'),
+        ("user_pool", '{"UserPool": {"Id": "ada", "DeviceConfiguration": "ada"}}'),
+        ("log_delivery", '{"LogDeliveryConfiguration": 5}'),
+        ("log_delivery", '{"LogDeliveryConfiguration": "ada"}'),
+    ],
+)
+def test_an_answer_of_another_shape_is_malformed(
+    stream: str, answer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is one line that names the stream and quotes nothing, never a bug."""
+    monkeypatch.setattr(Api, "answer", lambda *_: answer)
+    with Emulator(Pool(1)) as emulator:
+        tap = TapCognito(config=emulator_config(emulator), catalog=catalog(stream))
+        with pytest.raises(TapCognitoError, match=f"^`{stream}`: the response to ") as failure:
+            tap.sync_all()
+    assert "is malformed (" in str(failure.value)
+    assert "ada" not in str(failure.value)
+
+
+def test_dates_come_as_numbers_or_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Epoch seconds, as AWS sends them, and ISO 8601, as some emulators do, are the same moment."""
+    users = [
+        {"Username": "a", "UserCreateDate": DATE},
+        {"Username": "b", "UserCreateDate": "2023-11-14T22:13:20Z"},
+        {"Username": "c", "UserCreateDate": "2023-11-14T17:13:20-05:00"},
+        {"Username": "d", "UserCreateDate": "2023-11-14T22:13:20"},
+    ]
+    monkeypatch.setattr(Api, "answer", lambda *_: json.dumps({"Users": users}))
+    with Emulator(Pool(1)) as emulator:
+        (found,) = pages(pool_of(emulator))
+    assert {user["UserCreateDate"].timestamp() for user in found} == {DATE}
+
+
+@pytest.mark.parametrize("dates", ["", ', "UserCreateDate": null, "UserLastModifiedDate": null'])
+def test_a_missing_date_is_null(
+    dates: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A user without dates, or with empty ones, arrives without them."""
+    monkeypatch.setattr(Api, "answer", lambda *_: f'{{"Users": [{{"Username": "ada"{dates}}}]}}')
+    with Emulator(Pool(1)) as emulator:
+        (user,) = records(emulator_config(emulator), capfd, "users")
+    assert (user["username"], user["created_at"], user["updated_at"]) == ("ada", None, None)
+
+
+@pytest.mark.parametrize("depth", [10, 100_000])
+def test_a_deep_response_is_malformed_at_most(depth: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """JSON that is nested too deep is one line, not a bug."""
+    monkeypatch.setattr(client, "RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(Api, "answer", lambda *_: '{"Users": ' + "[" * depth + "]" * depth + "}")
+    gc.collect()  # what earlier tests left behind can't be finalized at the end of the stack
+    with Emulator(Pool(1)) as emulator, pytest.raises(TapCognitoError, match="the response to"):
+        list(pages(pool_of(emulator)))
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        (400, "TooManyRequestsException", Kind.THROTTLED),
+        (400, "LimitExceededException", Kind.THROTTLED),
+        (400, "RequestThrottledException", Kind.THROTTLED),
+        (429, "429", Kind.THROTTLED),
+        (400, "InternalErrorException", Kind.TRANSIENT),
+        (400, "RequestTimeout", Kind.TRANSIENT),
+        (408, "408", Kind.TRANSIENT),
+        (500, "Anything", Kind.TRANSIENT),
+        (503, "503", Kind.TRANSIENT),
+        (500, "Unsupported", Kind.UNSUPPORTED),
+        (400, "ExpiredTokenException", Kind.EXPIRED),
+        (400, "RequestTimeTooSkewed", Kind.CLOCK_SKEW),
+        (400, "Anything", Kind.OTHER),
+    ],
+)
+def test_errors_are_told_apart(status: int, code: str, kind: Kind) -> None:
+    """Throttling, passing faults and refusals: by the code, the status and botocore's lists."""
+    metadata: Any = {"HTTPStatusCode": status}
+    response: Any = {"Error": {"Code": code}, "ResponseMetadata": metadata}
+    assert classify(ClientError(response, "ListUsers")) is kind
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["A" * 81, "jane@example.com", "jane doe", "Jane\n", "\x1b[31m", "", 5, None, {"jane": 1}],
+)
+def test_what_does_not_look_like_a_code_is_not_repeated(code: Any) -> None:
+    """Whoever answers may put a person, a token or a page in its place."""
+    response: Any = {"Error": {"Code": code}}
+    assert error_code(ClientError(response, "ListUsers")) == "an unknown error code"
+
+
+class _Hostile(socketserver.BaseRequestHandler):
+    """Sends a response of any size, at any pace."""
+
+    def handle(self) -> None:
+        """Answer one request."""
+        self.request.recv(1 << 16)
+        self.request.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n")
+        with contextlib.suppress(OSError):  # the client goes away
+            for chunk in self.server.chunks():  # type: ignore[attr-defined]
+                self.request.sendall(chunk)
+
+
+@pytest.fixture
+def hostile() -> Iterator[Callable[[Callable[[], Iterator[bytes]]], UserPool]]:
+    """Makes a pool behind a server that sends what it is told to."""
+    servers = []
+
+    def serve(chunks: Callable[[], Iterator[bytes]]) -> UserPool:
+        server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Hostile)
+        server.daemon_threads = True
+        server.chunks = chunks  # type: ignore[attr-defined]
+        servers.append(server)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}"
+        return pool_at(url)
+
+    yield serve
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def test_a_response_without_end_is_refused(
+    hostile: Callable[[Callable[[], Iterator[bytes]]], UserPool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More than a response may have is not read."""
+    monkeypatch.setattr(responses, "MAX_BODY_BYTES", 1 << 20)
+
+    sent = 0
+
+    def endless() -> Iterator[bytes]:
+        nonlocal sent
+        while True:
+            yield b" " * (1 << 16)
+            sent += 1 << 16
+
+    with pytest.raises(TapCognitoError, match="too large"):
+        list(pages(hostile(endless)))
+    assert sent < 1 << 24  # what the system's buffers hold is sent too
+
+
+def test_a_response_that_trickles_ends(
+    hostile: Callable[[Callable[[], Iterator[bytes]]], UserPool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A byte now and then keeps no request waiting for longer than its time."""
+    monkeypatch.setattr(responses, "MAX_SECONDS", 0.3)
+    monkeypatch.setattr(client, "RETRY_SECONDS", 0.0)
+    released = threading.Event()
+
+    def trickle() -> Iterator[bytes]:
+        for _ in range(500):  # longer than the test may take
+            if not released.wait(0.02):
+                yield b" "
+
+    began = time.monotonic()
+    with pytest.raises(TapCognitoError, match="no answer from"):
+        list(pages(hostile(trickle)))
+    released.set()
+    assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize(
+    ("status", "fault"), [("503 Slow Down", ""), ("400 Bad Request", r"ListUsers: .* \(400\)")]
+)
+def test_an_error_that_is_no_text_is_told_by_its_status(
+    status: str, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A body that isn't UTF-8 is one that says nothing: what may pass is asked for again."""
+    body = b'{"__type": "OtherException", "message": "\xff"}'
+    monkeypatch.setitem(ATTACKS, "no text", lambda _: response(body, status))
+    with Emulator(Pool(3)) as emulator, Hostile(emulator.url) as server:
+        server.reset("no text", times=1)
+        pool = pool_at(server.url, emulator.pool.id)
+        outcome: Any = pytest.raises(TapCognitoError, match=fault) if fault else None
+        with outcome or contextlib.nullcontext():
+            assert len([*chain(*pages(pool))]) == 3
+        assert server.seen["ListUsers"] == 1 + (not fault)
+
+
+def test_a_page_that_is_no_text_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though it would be JSON without the bytes that aren't UTF-8: names would lack characters."""
+    body = b'{"Users": [{"Username": "ada\xff"}]}'
+    monkeypatch.setitem(ATTACKS, "no text", lambda _: response(body))
+    with Emulator(Pool(1)) as emulator, Hostile(emulator.url) as server:
+        server.reset("no text", times=1)
+        pool = pool_at(server.url, emulator.pool.id)
+        (user,) = chain(*pages(pool))
+        assert user["Username"] == emulator.pool.username(0)
+
+
+def test_the_largest_page_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sixty users with all the attributes that Cognito allows, each as long as it may be."""
+    attribute = {"Name": "custom:a", "Value": "\N{GRINNING FACE}" * 2_048}
+    user = {"Username": "ada", "Attributes": [attribute] * 50}
+    answer = json.dumps({"Users": [user] * 60}, ensure_ascii=False)
+    monkeypatch.setattr(Api, "answer", lambda *_: answer)
+    with Emulator(Pool(1)) as emulator:
+        listing = pool_of(emulator).listing("ListUsers", "Users")
+        (page,) = listing.read(threading.Event())
+    assert page
+    assert len(page.items) == 60
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="others refuse what nobody accepts")
+def test_a_connection_that_nobody_accepts_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host that drops what is sent to it keeps no request waiting for longer than its time."""
+    monkeypatch.setattr(client, "CONNECT_TIMEOUT", 0.2)
+    monkeypatch.setattr(client, "START_SECONDS", 0.0)
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(socket.socket())
+        server.bind(("127.0.0.1", 0))
+        server.listen(0)
+        for _ in range(3):  # the queue is full from now on
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(server.getsockname())
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        pool = pool_at(url)
+        began = time.monotonic()
+        with pytest.raises(TapCognitoError, match=r"no answer from .* \(ConnectTimeoutError\)"):
+            list(pages(pool))
+    assert time.monotonic() - began < 10
+
+
+def test_the_documented_limits_are_those_that_hold() -> None:
+    """The times and the size that docs/reliability.md promises."""
+    text = " ".join(RELIABILITY.read_text("utf-8").split())
+    assert f"no answer within the read timeout of {client.READ_TIMEOUT} s" in text
+    assert f"A connection must be made within {client.CONNECT_TIMEOUT} s" in text
+    size = responses.MAX_BODY_BYTES >> 20
+    assert f"for more than {responses.MAX_SECONDS:.0f} s, or exceeds {size} MiB" in text

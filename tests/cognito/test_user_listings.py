@@ -1,0 +1,526 @@
+"""Every user of a pool once, whatever the endpoint does, in as few requests as it takes."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+import time
+from collections import Counter
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from emulator import Emulator, Faults, Pool
+from emulator.api import Api
+from emulator.connection import Server
+from emulator.errors import ApiError
+from emulator.filters import Condition
+from emulator.user_operations import UserOperations
+from tap_cognito.cognito.segments import sub_of
+from tap_cognito.cognito.users import PAGE_SIZE
+from tap_cognito.errors import TapCognitoError
+from tests.support.interruption import at_rest
+from tests.support.listings import Users, pages, pool_of, refuse_token, scan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+PATIENCE = 20
+"""Seconds after which something is taken to never happen."""
+
+CHAINS = 16
+AHEAD = 2 * CHAINS
+"""Pages that are read ahead at the most: a queue of sixteen, and one in the hand of each reader."""
+
+
+def check(found: Users, truth: Iterable[dict[str, Any]]) -> None:
+    """Compare what a scan returned with what is in the pool: none missing, none twice, all equal.
+
+    Args:
+        found: What the scan returned.
+        truth: The users as they go over the wire.
+    """
+    expected = {user["Username"]: user for user in truth}
+    for user in expected.values():
+        for date in ("UserCreateDate", "UserLastModifiedDate"):
+            user[date] = datetime.fromtimestamp(user[date], timezone.utc)
+    counts = Counter(user["Username"] for user in found)
+    assert [name for name in expected if name not in counts] == []
+    assert [name for name in counts if name not in expected] == []
+    assert [name for name, count in counts.items() if count > 1] == []
+    assert [user for user in found if user != expected[user["Username"]]] == []
+
+
+def readers() -> list[str]:
+    """The threads that read chains."""
+    return [thread.name for thread in threading.enumerate() if thread.name == "listing"]
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for something that must happen."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def after_the_last(emulator: Emulator) -> int:
+    """Wait until the readers of a scan that has ended are gone, and count its requests."""
+    until(lambda: not readers())
+    return emulator.log.count()
+
+
+def said(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What was logged of the way of reading."""
+    return [text for text in caplog.messages if text.startswith("Reading the pool")]
+
+
+def restarts(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What was logged of listings that begin again."""
+    return [text for text in caplog.messages if text.endswith("restarts")]
+
+
+def hide(user: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no chain return a user."""
+    sub, accepts = sub_of(user), Condition.accepts
+    monkeypatch.setattr(
+        Condition,
+        "accepts",
+        lambda self, actual: (self.attribute, actual) != ("sub", sub) and accepts(self, actual),
+    )
+
+
+@pytest.fixture(autouse=True)
+def _alone(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Each test begins without readers of another one, and ends without its own."""
+    caplog.set_level(logging.INFO)
+    assert readers() == []
+    yield
+    until(lambda: not readers())
+
+
+@pytest.mark.parametrize("size", [0, 1, 60, 61, 600, 961, 6_000])
+def test_pools_of_all_sizes_are_read_completely(size: int) -> None:
+    """Every user of the pool is returned once, as the pool has it."""
+    with Emulator(Pool(size)) as emulator:
+        check(scan(emulator), emulator.pool.users())
+
+
+@pytest.mark.parametrize(("size", "requests"), [(0, 1), (60, 1), (61, 4), (600, 12)])
+def test_small_pools_cost_no_chains(size: int, requests: int) -> None:
+    """At the default pace a pool of one page costs one request, one of ten hardly more than ten."""
+    with Emulator(Pool(size)) as emulator:
+        check(scan(emulator, rate=24), emulator.pool.users())
+        assert emulator.log.count() <= requests
+        assert emulator.log.count() == emulator.log.count("ListUsers")
+
+
+def test_large_pools_cost_hardly_more_requests_than_pages() -> None:
+    """60,000 users, 1,000 pages, cost at most 2% more requests than that."""
+    with Emulator(Pool(60_000)) as emulator:
+        check(scan(emulator), emulator.pool.users())
+        assert emulator.log.count() <= 1.02 * 60_000 / PAGE_SIZE
+        assert emulator.log.count("DescribeUserPool", "ok") == 1
+        assert emulator.log.count() == emulator.log.count("ListUsers", "ok") + 1
+
+
+def test_a_filter_of_ones_own_is_read_in_one_chain() -> None:
+    """With a filter of ListUsers only its users are returned, and no other filter is sent."""
+    with Emulator(Pool(3_000)) as emulator:
+        found = scan(emulator, user_filter='status = "Disabled"')
+        check(found, (user for user in emulator.pool.users() if not user["Enabled"]))
+        assert 60 < len(found) < 3_000
+        assert {request.filter for request in emulator.log.requests} == {'status = "Disabled"'}
+
+
+# Where the split is none
+
+
+@pytest.mark.parametrize("behaviour", [{"ignore_filter": True}, {"refuse_filter": True}])
+def test_an_endpoint_without_filters_is_read_in_one_chain(
+    behaviour: dict[str, bool], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Filters that are ignored or refused cost some requests and one line in the log."""
+    with Emulator(Pool(3_000), **behaviour) as emulator:  # type: ignore[arg-type]
+        check(scan(emulator), emulator.pool.users())
+        assert emulator.log.count() <= 3_000 / PAGE_SIZE + AHEAD
+    assert len(said(caplog)) == 1
+
+
+@pytest.mark.parametrize("after", [1, 20, 60])
+def test_filters_may_begin_to_be_ignored_in_mid_run(
+    after: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Chains that mix in mid-run are left: nobody is lost, and who was sent is not sent again."""
+    with Emulator(Pool(6_000)) as emulator:
+        found: Users = []
+        for number, page in enumerate(pages(pool_of(emulator))):
+            emulator.ignore_filter = number >= after
+            found += page
+        check(found, emulator.pool.users())
+    assert len(said(caplog)) == 1
+
+
+@pytest.mark.parametrize("odd", [None, "", "-", "é", "ABCDEF01-2345-4678-9abc-def012345678", "g"])
+def test_users_that_no_chain_can_return_are_found_before_it(odd: str | None) -> None:
+    """A user of the first page whose `sub` is none of Cognito's makes the reading plain."""
+    sub: dict[str, str | None] = {"Name": "sub"} if odd is None else {"Name": "sub", "Value": odd}
+    users = list(Pool(700).users())
+    for user, attributes in ((users[7], [sub]), (users[59], [])):
+        user["Attributes"] = attributes
+    with Emulator(Pool.from_users(users)) as emulator:
+        check(scan(emulator), users)
+        assert emulator.log.count() == -(-700 // PAGE_SIZE)
+
+
+def test_a_user_without_attributes_makes_the_reading_plain() -> None:
+    """Who has no attributes at all is not lost either."""
+    users = list(Pool(700).users())
+    del users[30]["Attributes"]
+    with Emulator(Pool.from_users(users)) as emulator:
+        check(scan(emulator), users)
+
+
+@pytest.mark.parametrize(("lost", "name"), [(0, "ada"), (59, "ada"), (7, 'Robert "Bob" \\ Tables')])
+def test_a_split_that_loses_users_is_noticed(
+    lost: int, name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A user of the first page that comes in no chain is not lost, and the others come once."""
+    users = list(Pool(3_000).users())
+    users[lost]["Username"] = name
+    with Emulator(Pool.from_users(users)) as emulator:
+        hide(users[lost], monkeypatch)
+        check(scan(emulator), users)
+    assert len(said(caplog)) == 1
+
+
+def test_a_look_up_that_is_refused_proves_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A user of the first page who came in no chain, and can't be asked for, isn't lost either."""
+    pool = Pool(3_000)
+    (lost, *_) = pool.users()
+    hide(lost, monkeypatch)
+    accepts = Condition.accepts
+
+    def refuse(condition: Condition, actual: str | None) -> bool:
+        if condition.attribute == "username":
+            raise ApiError("InvalidParameterException", "Not by name.")
+        return accepts(condition, actual)
+
+    monkeypatch.setattr(Condition, "accepts", refuse)
+    with Emulator(pool) as emulator:
+        check(scan(emulator), pool.users())
+        refused = emulator.log.matching(outcome="InvalidParameterException")
+    assert [request.filter for request in refused] == [f'username = "{lost["Username"]}"']
+    (line,) = said(caplog)
+    assert "refuses the filter" in line
+
+
+class Shrinking(Pool):
+    """A pool that loses some users right after its first page was read."""
+
+    leaving: tuple[str, ...] = ()
+
+    def page(self, *arguments: Any, **options: Any) -> tuple[list[str], int | None]:
+        """Read a page as it is, then let the users go."""
+        page = super().page(*arguments, **options)
+        for name in self.leaving:
+            self.delete(name)
+        self.leaving = ()
+        return page
+
+
+def test_users_who_were_deleted_are_not_taken_for_lost(caplog: pytest.LogCaptureFixture) -> None:
+    """When users of the first page come in no chain because they are gone, the split holds."""
+    pool = Shrinking(3_000)
+    names = [user["Username"] for user in itertools.islice(pool.users(), PAGE_SIZE)]
+    pool.leaving = (names[0], names[30], names[59])
+    with Emulator(pool) as emulator:
+        check(scan(emulator), pool.users())
+        assert len(pool) == 3_000 - 3
+        assert emulator.log.count() <= 3_000 / PAGE_SIZE + CHAINS + 1 + 3
+    assert said(caplog) == []
+
+
+@pytest.mark.parametrize("name", ["ada", 'Robert "Bob" \\ Tables'])
+def test_deleted_users_of_one_chain_are_asked_for_one_by_one(
+    name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The chain is complete when the last of them is known to be gone, whatever their names."""
+    users = list(Pool(3_000).users())
+    users[0]["Username"] = name
+    digit = sub_of(users[0])[0]
+    pool: Any = Shrinking.from_users(users)
+    pool.leaving = tuple(
+        user["Username"] for user in users[:PAGE_SIZE] if sub_of(user).startswith(digit)
+    )
+    assert len(pool.leaving) > 1
+    with Emulator(pool) as emulator:
+        check(scan(emulator), pool.users())
+    assert said(caplog) == []
+
+
+def test_a_look_up_is_read_to_its_end(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A user of the first page who is found on the second page of a look-up isn't gone."""
+    pool = Pool(3_000)
+    (lost, *_) = pool.users()
+    hide(lost, monkeypatch)
+    page = UserOperations._page  # noqa: SLF001 - the emulator's
+
+    def begin_empty(self: UserOperations, pool: Pool, given: Any, *of: Any, **more: Any) -> str:
+        is_look_up = str(given.get("Filter")).startswith("username")
+        if is_look_up and not given.pop("PaginationToken", None):
+            return '{"Users": [], "PaginationToken": "more"}'
+        return page(self, pool, given, *of, **more)
+
+    monkeypatch.setattr(UserOperations, "_page", begin_empty)
+    with Emulator(pool) as emulator:
+        check(scan(emulator), pool.users())
+    (line,) = said(caplog)
+    assert "a user of its first page came in no segment" in line
+
+
+# Tokens
+
+
+@pytest.mark.parametrize("lifetime", [1, 3, 5])
+def test_a_token_that_is_refused_once_is_sent_again(
+    lifetime: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing is read a second time for it."""
+    with Emulator(Pool(9_000), token_lifetime=lifetime, token_expiries=1) as emulator:
+        check(scan(emulator), emulator.pool.users())
+        assert emulator.log.count(outcome="InvalidParameterException") == 1
+        assert emulator.log.count() <= 9_000 / PAGE_SIZE + CHAINS + 1 + 1
+    assert restarts(caplog) == []
+
+
+@pytest.mark.parametrize("lifetime", [1, 3, 5])
+def test_a_chain_whose_token_expired_begins_again(
+    lifetime: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody is lost, nobody is sent twice; only that chain is read again, and the log says so."""
+    refuse_token(monkeypatch, 'sub ^= "7"', lifetime)
+    with Emulator(Pool(9_000)) as emulator:
+        check(scan(emulator), emulator.pool.users())
+        assert emulator.log.count(outcome="InvalidParameterException") == 3
+        assert emulator.log.count() <= 9_000 / PAGE_SIZE + 2 * CHAINS + lifetime + 3
+    assert restarts(caplog) == ["Cognito refuses a token: a listing of ListUsers restarts"]
+
+
+@pytest.mark.parametrize("expiries", [1, 3])
+@pytest.mark.parametrize("lifetime", [1, 3, 20])
+@pytest.mark.parametrize("reorder", [False, True])
+def test_a_plain_chain_whose_token_expired_begins_again(
+    *, lifetime: int, reorder: bool, expiries: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The same without filters, also when the pages come in another order then."""
+    with Emulator(
+        Pool(2_000),
+        token_lifetime=lifetime,
+        token_expiries=expiries,
+        refuse_filter=True,
+        reorder=reorder,
+    ) as emulator:
+        check(scan(emulator), emulator.pool.users())
+    assert len(restarts(caplog)) == (expiries == 3)
+
+
+@pytest.mark.parametrize("refuse_filter", [False, True])
+@pytest.mark.parametrize("lifetime", [1, 3])
+def test_tokens_that_always_expire_end_the_scan(*, lifetime: int, refuse_filter: bool) -> None:
+    """A pool that cannot be read to its end is an error that says why, after a few attempts."""
+    pages = 200
+    behaviour = {"token_lifetime": lifetime, "refuse_filter": refuse_filter}
+    with Emulator(Pool(pages * PAGE_SIZE), **behaviour) as emulator:  # type: ignore[arg-type]
+        with pytest.raises(TapCognitoError, match="refuses the pagination tokens"):
+            scan(emulator)
+        assert after_the_last(emulator) < pages
+
+
+@pytest.mark.parametrize(
+    ("size", "length", "times"), [(100, 1, 1), (6_000, 1, 1), (6_000, 3, 1), (6_000, 5, 2)]
+)
+@pytest.mark.parametrize("refuse_filter", [False, True])
+def test_an_endless_loop_of_tokens_ends_the_scan(
+    *, size: int, length: int, times: int, refuse_filter: bool
+) -> None:
+    """Tokens that come again are an error, not a scan without end."""
+    with Emulator(Pool(size), token_loop=length, refuse_filter=refuse_filter) as emulator:
+        with pytest.raises(TapCognitoError, match="repeated a pagination token"):
+            list(itertools.islice(pages(pool_of(emulator)), size))  # or it would read for ever
+        assert after_the_last(emulator) < times * size / PAGE_SIZE + AHEAD
+
+
+def test_an_empty_token_is_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is none, as for boto3's paginators."""
+    answer = '{"Users": [{"Username": "ada"}], "PaginationToken": ""}'
+    monkeypatch.setattr(Api, "answer", lambda *_: answer)
+    with Emulator(Pool(1)) as emulator:
+        assert [user["Username"] for user in scan(emulator)] == ["ada"]
+        assert emulator.log.count() == 1
+
+
+def test_an_endless_loop_before_the_first_user_ends_the_scan(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Empty pages are no end, but their tokens may not go round either."""
+    rounds = (f'{{"Users": [], "PaginationToken": "{token}"}}' for token in 20 * "abc")
+    answers = itertools.chain(rounds, itertools.repeat('{"Users": []}'))
+    monkeypatch.setattr(Api, "answer", lambda *_: next(answers))
+    with Emulator(Pool(1)) as emulator:
+        with pytest.raises(TapCognitoError, match="repeated a pagination token"):
+            scan(emulator)
+        assert emulator.log.count() < 10
+
+
+# Pages
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("size", [50, 500, 3_000])
+def test_pages_of_any_length_and_order_are_read(size: int, seed: int) -> None:
+    """Short and empty pages are no end, and the order of the users does not matter."""
+    with Emulator(
+        Pool(size), empty_pages=0.3, short_pages=0.3, reorder=True, seed=seed
+    ) as emulator:
+        check(scan(emulator), emulator.pool.users())
+
+
+def test_a_pool_may_change_while_it_is_read() -> None:
+    """Those who are there all the time come once, those who come or go at most once."""
+    with Emulator(Pool(6_000)) as emulator:
+        pool = emulator.pool
+        names = [user["Username"] for user in pool.users()]
+        doomed, changed = names[5::500], names[6::500]
+        created: list[str] = []
+        found: Users = []
+        for number, page in enumerate(pages(pool_of(emulator))):
+            found += page
+            if number % 4 == 0:
+                created.append(pool.create()["Username"])
+            if number % 4 == 1 and doomed:
+                pool.delete(doomed.pop())
+            if number % 4 == 2 and changed:
+                pool.change(changed.pop(), {"name": "Changed"})
+        assert not doomed
+        assert not changed
+        counts = Counter(user["Username"] for user in found)
+        throughout = {user["Username"] for user in pool.users()} - set(created)
+        assert [name for name in throughout if counts[name] != 1] == []
+        assert counts.keys() <= {*names, *created}
+        assert max(counts.values()) == 1
+
+
+# Throttling
+
+
+def test_bursts_of_throttling_lose_nobody() -> None:
+    """Throttled requests are sent again, as often as it takes."""
+    faults = Faults(("throttling-burst",), rate=0.05, seed=1)
+    with Emulator(Pool(6_000), faults=faults) as emulator:
+        check(scan(emulator), emulator.pool.users())
+        assert emulator.log.count(outcome="throttling-burst") > 10
+
+
+def test_a_quota_may_drop_in_mid_run() -> None:
+    """With a third of the quota the scan goes on more slowly, and to its end."""
+    with Emulator(Pool(6_000), quota=60, quota_drops={10: 20}) as emulator:
+        pool = pool_of(emulator, rate=60)
+        check(list(itertools.chain(*pages(pool))), emulator.pool.users())
+        assert emulator.quota == 20
+        throttled = emulator.log.count(outcome="throttled")
+        assert 0 < throttled < 0.5 * emulator.log.count()
+        assert pool.client.quotas.count() == (emulator.log.count(), throttled)
+
+
+def test_long_throttling_is_reported(caplog: pytest.LogCaptureFixture) -> None:
+    """A request that is throttled ten times warns that something else uses up the quota."""
+    faults = Faults(("throttling-burst",), limit=12)
+    with Emulator(Pool(60), faults=faults) as emulator:
+        check(scan(emulator), emulator.pool.users())
+    warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    (warning,) = warnings
+    assert warning.startswith("Cognito has throttled the same ListUsers 10 times: ")
+
+
+# The end before the end
+
+
+@pytest.mark.parametrize("latency", [0, 0.05])
+def test_a_chain_that_fails_ends_the_scan(latency: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The failure of one chain is the scan's, and the other chains stop."""
+
+    def refuse(condition: Condition, sub: str | None) -> bool:
+        if condition.value == "7" and emulator.log.count() > 40:
+            raise ApiError("NotAuthorizedException", "Not this one.")
+        return accepts(condition, sub)
+
+    accepts = Condition.accepts
+    monkeypatch.setattr(Condition, "accepts", refuse)
+    with Emulator(Pool(30_000), latency=latency) as emulator:
+        with pytest.raises(TapCognitoError, match="may not call cognito-idp:ListUsers"):
+            scan(emulator)
+        assert after_the_last(emulator) < 0.5 * 30_000 / PAGE_SIZE
+
+
+def test_a_scan_that_is_left_stops_its_readers() -> None:
+    """When nobody wants the rest, the readers end and ask for nothing more."""
+    with Emulator(Pool(30_000)) as emulator:
+        scanned = pages(pool_of(emulator))
+        for _ in range(5):
+            next(scanned)
+        assert readers()
+        scanned.close()
+        assert after_the_last(emulator) <= 5 + 1 + AHEAD
+
+
+def test_a_scan_that_is_left_while_throttled_stops_its_readers() -> None:
+    """Readers that wait to send a throttled request again end too."""
+    with Emulator(Pool(30_000)) as emulator:
+        scanned = pages(pool_of(emulator))
+        for _ in range(5):
+            next(scanned)
+        at_rest(emulator)
+        emulator.quota = 0
+        for _ in range(CHAINS):
+            next(scanned)
+        until(lambda: emulator.log.count(outcome="throttled") > CHAINS)
+        scanned.close()
+        until(lambda: not readers())
+
+
+def test_each_reader_keeps_its_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scan opens a connection for each reader, also if all of them are idle now and then."""
+    opened = []
+    process = Server.process_request
+
+    def count(server: Server, *connection: Any) -> None:
+        opened.append(connection)
+        process(server, *connection)
+
+    monkeypatch.setattr(Server, "process_request", count)
+    with Emulator(Pool(30_000)) as emulator:
+        scanned = pages(pool_of(emulator))
+        for _ in range(2):
+            for _ in range(AHEAD):
+                next(scanned)
+            at_rest(emulator)
+        scanned.close()
+    assert len(opened) <= CHAINS
+
+
+def test_a_slow_consumer_holds_the_readers_back() -> None:
+    """What is read ahead is bounded, at any moment."""
+    with Emulator(Pool(30_000)) as emulator:
+        scanned = pages(pool_of(emulator))
+        for consumed in range(1, 61):
+            next(scanned)
+            if consumed in {1, 10, 60}:
+                assert at_rest(emulator) <= consumed + 1 + AHEAD
+        scanned.close()

@@ -1,0 +1,77 @@
+"""Arguments that are wrong, the environment, nothing to do, and what DEBUG adds."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from emulator import Emulator, Pool
+from tests.support.answers import catalog
+from tests.support.programs import emulator_config, run_tap
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+QUIET = {"PYTHONWARNINGS": "ignore"}
+"""The SDK warns of Python 3.10, which has had its time."""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fault"),
+    [
+        (["--no-such"], "--no-such does not exist"),
+        (["-p"], "an option does not exist"),
+        (["--format"], "--format lacks its value, or has one that it does not take"),
+        (["--about=x"], "--about lacks its value, or has one that it does not take"),
+        (["--format=xml"], "--format: a value that it does not take"),
+        (["--catalog", "missing.json"], "--catalog: No such file or directory"),
+        (["--state", "/"], "--state: Is a directory"),
+        (["argument"], "there are arguments that are no option"),
+    ],
+)
+def test_a_wrong_argument_is_one_line_and_status_2(arguments: list[str], fault: str) -> None:
+    """The line names the option, what is wrong with it, and where to look."""
+    run = run_tap({}, *arguments, env=QUIET)
+    (line,) = run.stderr.splitlines()
+    assert line.endswith(f"| {fault}: see `tap-cognito --help`")
+    assert (run.returncode, run.stdout) == (2, "")
+
+
+@pytest.mark.parametrize("level", ["INFO", "DEBUG"])
+def test_debug_shows_the_place_of_a_failure(level: str) -> None:
+    """In lines of the tap's own, which the level that libraries are held at doesn't silence."""
+    run = run_tap({}, env={**QUIET, "TAP_COGNITO_LOGLEVEL": level})
+    assert "`user_pool_id` is missing" in run.stderr
+    shown = [line for line in run.stderr.splitlines() if "| DEBUG " in line]
+    assert [line.split()[-1] for line in shown] == ["TapCognitoError"] * (level == "DEBUG")
+    assert ("in _validate_config" in run.stderr) == (level == "DEBUG")
+    assert run.returncode == 1
+
+
+@pytest.mark.parametrize("arguments", [[], ["--config=ENV"]])
+def test_settings_may_come_from_the_environment(arguments: list[str]) -> None:
+    """With --config=ENV, beside a file too, and only then."""
+    environment = {**QUIET, "TAP_COGNITO_USER_POOL_IDS": '["us-east-1_AbCdEf"]'}
+    run = run_tap({}, *arguments, "--discover", env=environment)
+    (users,) = (
+        stream for stream in json.loads(run.stdout)["streams"] if stream["stream"] == "users"
+    )
+    assert ("user_pool_id" in users["key_properties"]) == bool(arguments)
+    assert run.returncode == 0, run.stderr
+
+
+def test_a_catalog_that_selects_nothing_is_a_warning(tmp_path: Path) -> None:
+    """The run ends well, without a request or credentials, and says that there was nothing."""
+    path = tmp_path / "catalog.json"
+    path.write_text(json.dumps(catalog()), encoding="utf-8")
+    with Emulator(Pool(3)) as emulator:
+        config = emulator_config(emulator)
+        del config["aws_access_key_id"], config["aws_secret_access_key"]
+        run = run_tap(config, "--catalog", path, env=QUIET)
+        assert emulator.log.count() == 0
+    (line,) = [line for line in run.stderr.splitlines() if "| WARNING " in line]
+    assert "The catalog selects no stream: there is nothing to do" in line
+    assert run.returncode == 0, run.stderr
+    assert '"RECORD"' not in run.stdout

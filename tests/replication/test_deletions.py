@@ -1,0 +1,349 @@
+"""Users that are gone from the pool leave the table, and nobody else does."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from singer_sdk.singerlib import RecordMessage
+
+from emulator import Emulator, Faults, Pool
+from emulator.errors import ApiError
+from tap_cognito.cli import Terminated
+from tap_cognito.errors import TapCognitoError
+from tap_cognito.tap import TapCognito
+from tests.support.interruption import load_while, wait_until
+from tests.support.programs import IMPATIENT_TAP, emulator_config, load
+from tests.support.tables import Database
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from emulator.filters import Condition
+    from quickstart.postgres import Postgres
+    from tests.support.interruption import Process
+
+    Capture = pytest.CaptureFixture[bytes]
+    Messages = list[dict[str, Any]]
+
+MIRROR = {"emit_activate_version_messages": True}
+SIZE = 1800
+"""Users in 16 chains of 2 or 3 pages each, beside the first page of all."""
+HALF = 20
+"""Pages."""
+
+
+def target(database: Database, *, hard_delete: bool) -> dict[str, Any]:
+    """The settings of target-postgres for a mirror."""
+    own = {"add_record_metadata": True, "activate_version": True, "hard_delete": hard_delete}
+    return {**database.target_config, **own}
+
+
+def names(pool: Pool) -> set[str]:
+    """Who is in the pool."""
+    return {user["Username"] for user in pool.users()}
+
+
+def delete_every_third(pool: Pool) -> set[str]:
+    """Delete users, and tell who they were."""
+    gone = set(sorted(names(pool))[::3])
+    for name in gone:
+        pool.delete(name)
+    return gone
+
+
+def rows(database: Database, where: str = "true") -> set[str]:
+    """Who is in the table."""
+    found = database.rows(f"select username from cognito.users where {where}")  # noqa: S608
+    return {name for (name,) in found}
+
+
+@contextmanager
+def reader(database: Database, where: str) -> Iterator[list[int]]:
+    """Somebody who counts the rows all the time."""
+    counts: list[int] = []
+    stop = threading.Event()
+    query = f"select count(*) from cognito.users where {where}".encode()  # noqa: S608
+
+    def read() -> None:
+        with database.connect() as connection:
+            while not stop.wait(0.005):
+                counts.extend(connection.execute(query).fetchone() or ())
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    try:
+        yield counts
+    finally:
+        stop.set()
+        thread.join()
+
+
+# Through the target
+
+
+@pytest.mark.parametrize(
+    ("before", "hard_delete"),
+    [("mirror", True), ("mirror", False), ("exact table", True)],
+    ids=["hard", "soft", "from-an-exact-table"],
+)
+def test_who_is_gone_from_the_pool_leaves_the_table(
+    database: Database, before: str, hard_delete: bool
+) -> None:
+    """The gone ones are removed or marked; nobody else is, not even for a moment."""
+    mirror = target(database, hard_delete=hard_delete)
+    live = "true" if hard_delete else "_sdc_deleted_at is null"
+    with Emulator(Pool(SIZE)) as emulator:
+        if before == "mirror":
+            load(emulator_config(emulator, **MIRROR), mirror)
+        else:
+            load(emulator_config(emulator), database.target_config)
+        gone = delete_every_third(emulator.pool)
+        stays = names(emulator.pool)
+        with reader(database, live) as counts:
+            load(emulator_config(emulator, **MIRROR), mirror)
+    assert rows(database, live) == stays
+    assert rows(database) == (stays if hard_delete else stays | gone)
+    assert set(counts) == {SIZE, len(stays)}
+
+
+def test_who_comes_back_is_live_again(database: Database) -> None:
+    """A user that was marked as deleted and is created again has no mark."""
+    mirror = target(database, hard_delete=False)
+    with Emulator(Pool(3)) as emulator:
+        config = emulator_config(emulator, **MIRROR)
+        load(config, mirror)
+        user = next(emulator.pool.users())
+        emulator.pool.delete(user["Username"])
+        load(config, mirror)
+        assert rows(database, "_sdc_deleted_at is not null") == {user["Username"]}
+        emulator.pool.create(user)
+        load(config, mirror)
+        assert rows(database, "_sdc_deleted_at is null") == names(emulator.pool)
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["hard", "soft"])
+def mirrored(
+    request: pytest.FixtureRequest, postgres: Postgres
+) -> Iterator[tuple[Emulator, Database, dict[str, Any]]]:
+    """A mirror of a pool that has lost users since."""
+    database = Database("hard" if request.param else "soft", postgres)
+    with postgres.connect() as connection:
+        connection.execute(f"create database {database.name}".encode())
+    mirror = target(database, hard_delete=request.param)
+    with Emulator(Pool(SIZE)) as emulator:
+        load(emulator_config(emulator, **MIRROR), mirror)
+        delete_every_third(emulator.pool)
+        yield emulator, database, mirror
+
+
+@pytest.mark.parametrize(
+    ("death", "status"),
+    [
+        (signal.SIGKILL, -signal.SIGKILL),
+        (signal.SIGTERM, 128 + signal.SIGTERM),
+        (None, 1),
+    ],
+    ids=["SIGKILL", "SIGTERM", "outage"],
+)
+def test_a_run_that_dies_half_way_keeps_every_row(
+    mirrored: tuple[Emulator, Database, dict[str, Any]],
+    tmp_path: Path,
+    death: signal.Signals | None,
+    status: int,
+) -> None:
+    """Neither a failing server nor a killed or stopped tap costs the table a row."""
+    emulator, database, mirror = mirrored
+    emulator.log.requests.clear()
+    emulator.latency = 0.1
+    emulator.faults = None if death else Faults(("error-500",), skip=HALF)
+
+    def die(tap: Process) -> None:
+        wait_until(lambda: emulator.log.count("ListUsers") >= HALF)
+        if death:
+            tap.send_signal(death)
+
+    config = emulator_config(emulator, **MIRROR)
+    found = load_while(die, tmp_path, config, mirror, program=IMPATIENT_TAP)
+    emulator.latency, emulator.faults = 0, None
+    assert found == status
+    live = "true" if mirror["hard_delete"] else "_sdc_deleted_at is null"
+    assert len(rows(database, live)) == SIZE
+
+
+def test_an_empty_answer_does_not_empty_the_table(database: Database, tmp_path: Path) -> None:
+    """Rows go only when the pool itself says that it is empty; else there is one clear line."""
+    mirror = target(database, hard_delete=True)
+    with Emulator(Pool(70)) as emulator:
+        config = emulator_config(emulator, **MIRROR)
+        load(config, mirror)
+        for name in names(emulator.pool):
+            emulator.pool.delete(name)
+        estimate = {"EstimatedNumberOfUsers": 70}
+        for denied, description in ((), estimate), ({"cognito-idp:DescribeUserPool"}, {}):
+            emulator.denied = denied
+            emulator.pool.description |= description
+            assert load_while(lambda _: None, tmp_path, config, mirror) == 1
+            last = (tmp_path / "tap.log").read_text().splitlines()[-1]
+            assert "`users`: Cognito returned no user, but" in last
+            assert "The rows of the table were kept" in last
+            assert [name for name in denied if name not in last] == []
+            assert len(rows(database)) == 70
+        emulator.denied = ()
+        del emulator.pool.description["EstimatedNumberOfUsers"]
+        load(config, mirror)
+        assert rows(database) == set()
+
+
+def test_groups_are_mirrored_too(database: Database, tmp_path: Path) -> None:
+    """A group that is gone from the pool leaves its table."""
+    mirror = target(database, hard_delete=True)
+    with Emulator(Pool(3)) as emulator:
+        config = emulator_config(emulator, **MIRROR)
+        catalog = tmp_path / "catalog.json"
+        catalog.write_text(json.dumps(select(config, "groups")))
+        load(config, mirror, "--catalog", catalog)
+        del emulator.pool.groups["nobody"]
+        load(config, mirror, "--catalog", catalog)
+    found = database.rows("select group_name from cognito.groups")
+    assert {name for (name,) in found} == {"admins", "Köche"}
+
+
+# As messages
+
+
+def select(config: dict[str, Any], *streams: str) -> dict[str, Any]:
+    """A catalog with just these streams selected."""
+    catalog = TapCognito(config=config).catalog_dict
+    for stream in catalog["streams"]:
+        (entry,) = [each for each in stream["metadata"] if not each["breadcrumb"]]
+        entry["metadata"]["selected"] = stream["stream"] in streams
+    return catalog
+
+
+def written(capture: Capture) -> Messages:
+    """The messages that a tap has written."""
+    return [json.loads(line) for line in capture.readouterr().out.splitlines()]
+
+
+def of_type(messages: Messages, kind: str) -> Messages:
+    """The messages of one type."""
+    return [message for message in messages if message["type"] == kind]
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    """A pool that is read in sixteen chains."""
+    with Emulator(Pool(SIZE)) as emulator:
+        yield emulator
+
+
+@pytest.mark.parametrize("stream", ["users", "groups", "user_pool"])
+def test_the_version_is_switched_after_the_last_record(
+    emulator: Emulator, capfdbinary: Capture, stream: str
+) -> None:
+    """A complete scan ends with one ACTIVATE_VERSION, of the version that every record has."""
+    config = emulator_config(emulator, **MIRROR)
+    started = int(time.time() * 1000)
+    TapCognito(config=config, catalog=select(config, stream)).sync_all()
+    messages = written(capfdbinary)
+    schema, *records, switch, state = [
+        message for message in messages if message["type"] != "STATE" or message is messages[-1]
+    ]
+    kinds = [schema["type"], switch["type"], state["type"]]
+    assert kinds == ["SCHEMA", "ACTIVATE_VERSION", "STATE"]
+    assert {(each["type"], each["stream"]) for each in records} == {("RECORD", stream)}
+    assert {each["version"] for each in records} == {switch["version"]}
+    assert started <= switch["version"] <= time.time() * 1000
+    assert state["value"] == {"bookmarks": {stream: {"version": switch["version"]}}}
+
+
+def test_without_the_setting_there_are_no_versions(
+    emulator: Emulator, capfdbinary: Capture
+) -> None:
+    """By default no record has a version, and none is switched."""
+    TapCognito(config=emulator_config(emulator)).sync_all()
+    messages = written(capfdbinary)
+    assert {each.get("version") for each in of_type(messages, "RECORD")} == {None}
+    assert of_type(messages, "ACTIVATE_VERSION") == []
+
+
+@pytest.mark.parametrize("limit", [1, 100, SIZE - 1])
+def test_a_record_limit_switches_no_version(
+    emulator: Emulator, capfdbinary: Capture, limit: int
+) -> None:
+    """A run that ends after so many records leaves the other rows alone."""
+    tap = TapCognito(config=emulator_config(emulator, **MIRROR))
+    tap.run_sync_dry_run(limit, streams=[tap.streams["users"]])
+    messages = written(capfdbinary)
+    assert len(of_type(messages, "RECORD")) == limit
+    assert of_type(messages, "ACTIVATE_VERSION") == []
+
+
+class WithoutChain(Pool):
+    """A pool that fails, or says nothing, when it is asked for one of the sixteen chains."""
+
+    failure: ApiError | None = None
+
+    def page(
+        self, limit: int, after: int = -1, *, condition: Condition | None = None, **options: Any
+    ) -> tuple[list[str], int | None]:
+        """Read some users of a chain, unless it is the one."""
+        if condition and condition.value == "7":
+            if self.failure:
+                raise self.failure
+            return [], None
+        return super().page(limit, after, condition=condition, **options)
+
+
+def test_a_chain_that_fails_switches_no_version(capfdbinary: Capture) -> None:
+    """Fifteen of sixteen chains are no complete scan."""
+    pool = WithoutChain(SIZE)
+    pool.failure = ApiError("NotAuthorizedException", "No.", 400)
+    with Emulator(pool) as emulator, pytest.raises(TapCognitoError):
+        TapCognito(config=emulator_config(emulator, **MIRROR)).sync_all()
+    messages = written(capfdbinary)
+    assert of_type(messages, "RECORD")
+    assert of_type(messages, "ACTIVATE_VERSION") == []
+
+
+def test_a_chain_that_falls_short_switches_no_version(capfdbinary: Capture) -> None:
+    """A chain that hides users costs nobody their row: they are read in another way first."""
+    with Emulator(WithoutChain(SIZE)) as emulator:
+        TapCognito(config=emulator_config(emulator, **MIRROR)).sync_all()
+        messages = written(capfdbinary)
+        sent = [each["record"]["username"] for each in of_type(messages, "RECORD")]
+        assert set(sent) == names(emulator.pool)
+    assert [each["type"] for each in messages[-2:]] == ["ACTIVATE_VERSION", "STATE"]
+    assert len(of_type(messages, "ACTIVATE_VERSION")) == 1
+
+
+@pytest.mark.parametrize("records", [1, 500, SIZE])
+def test_a_stop_switches_no_version(
+    emulator: Emulator, capfdbinary: Capture, monkeypatch: pytest.MonkeyPatch, records: int
+) -> None:
+    """Stopped after any record, even the last one, the tap leaves the other rows alone."""
+    tap = TapCognito(config=emulator_config(emulator, **MIRROR))
+    seen = 0
+
+    write = tap.write_message
+
+    def stop(message: Any) -> None:
+        nonlocal seen
+        seen += isinstance(message, RecordMessage)
+        if seen == records:
+            raise Terminated(128 + signal.SIGTERM)
+        write(message)
+
+    monkeypatch.setattr(tap.streams["users"], "_write_message", stop)
+    with pytest.raises(Terminated):
+        tap.sync_all()
+    messages = written(capfdbinary)
+    assert len(of_type(messages, "RECORD")) == records - 1
+    assert of_type(messages, "ACTIVATE_VERSION") == []

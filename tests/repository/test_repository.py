@@ -1,0 +1,289 @@
+"""What the repository says about itself is true: links, permissions, workflows, examples."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sysconfig
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import botocore.session
+import pytest
+import yaml
+
+import tap_cognito
+from emulator import Emulator, Pool
+from tap_cognito.tap import TapCognito
+from tests.support.paths import ROOT
+from tests.support.programs import emulator_config
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PACKAGE = Path(tap_cognito.__file__).parent
+POLICY_POOL = ":userpool/us-east-1_AbCdEf123"
+SECURITY = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+PINNED = re.compile(r"\S+@[0-9a-f]{40} # v\d+(\.\d+)*")
+
+each_workflow = pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+
+
+def documents() -> list[Path]:
+    """The Markdown files of the repository, those that are not yet committed too."""
+    folders = [ROOT, *(ROOT / name for name in (".github", "docs", "examples", "benchmarks"))]
+    return sorted(path for folder in folders for path in folder.glob("*.md"))
+
+
+def load(path: Path) -> Any:
+    """Read a YAML file."""
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+@cache
+def operations() -> set[str]:
+    """The operations of Cognito that the code names."""
+    known = botocore.session.Session().get_service_model("cognito-idp").operation_names
+    names = set()
+    for path in PACKAGE.rglob("*.py"):
+        names.update(re.findall(r'"([A-Z]\w+)"', path.read_text(encoding="utf-8")))
+    return names & set(known)
+
+
+# Documents
+
+
+@pytest.mark.parametrize("path", documents(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_to_files(path: Path) -> None:
+    """Each relative link in a document leads to a file of the repository, and to a title in it."""
+    text = re.sub(r"(?ms)^```.*?^```|`[^`\n]+`", "", path.read_text(encoding="utf-8"))
+    links = re.findall(
+        r"\]\(([^)\s]+)\)|^\[[^\]]+\]:\s+(\S+)|(?:src|href)=\"([^\"]+)\"", text, re.MULTILINE
+    )
+    for link in (next(filter(None, groups)) for groups in links):
+        if re.match(r"[a-z]+:", link):
+            continue
+        name, _, title = link.partition("#")
+        target = path.parent / name if name else path
+        assert target.exists(), link
+        if title:
+            assert title in set(_titles(target.read_text(encoding="utf-8"))), link
+
+
+def _titles(text: str) -> Iterator[str]:
+    """The anchors of a document's titles, as code hosts make them."""
+    for title in re.findall(r"(?m)^#+ (.+)$", text):
+        yield re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
+
+
+def test_the_layout_names_every_module() -> None:
+    """CONTRIBUTING.md has a place for each module of the package."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    (layout,) = re.findall(r"(?ms)^## How it is laid out$(.*?)^## ", text)
+    named = set(re.findall(r"`([\w/]+\.py)`", layout))
+    modules = PACKAGE.rglob("[!_]*.py")
+    assert named == {path.relative_to(PACKAGE).as_posix() for path in modules}
+
+
+def test_every_operation_is_read_only_and_has_its_permission_documented() -> None:
+    """No operation that the code names writes, and docs/security.md grants each of them."""
+    assert operations() >= {"ListUsers", "DescribeUserPool"}
+    for name in operations():
+        assert name.startswith(("List", "Describe", "Get", "AdminGet"))
+        assert f'"cognito-idp:{name}"' in SECURITY
+
+
+@pytest.mark.parametrize("stream", sorted(TapCognito(config={"user_pool_id": "a_1"}).streams))
+def test_the_documented_policy_of_a_stream_is_enough_and_the_least(
+    stream: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Read alone, a stream calls exactly the operations that its policy grants."""
+    (section,) = re.findall(rf"(?ms)^### {stream}$(.*?)(?=^### |\Z)", SECURITY)
+    policy = json.loads(re.findall(r"(?ms)^```json$(.*?)^```$", section)[0])
+    granted = {action: entry for entry in policy["Statement"] for action in entry["Action"]}
+    with Emulator(Pool(200)) as emulator:
+        config = emulator_config(emulator)
+        catalog = TapCognito(config=config).catalog_dict
+        for entry in catalog["streams"]:
+            for one in entry["metadata"]:
+                if not one["breadcrumb"]:
+                    one["metadata"]["selected"] = entry["stream"] == stream
+        TapCognito(config=config, catalog=catalog).sync_all()
+        called = {f"cognito-idp:{name}" for name in emulator.log.by_operation()}
+    assert '"RECORD"' in capfd.readouterr().out
+    assert granted.keys() == called
+    # AWS finds a domain by its name alone.
+    assert {
+        action for action, entry in granted.items() if not entry["Resource"].endswith(POLICY_POOL)
+    } <= {"cognito-idp:DescribeUserPoolDomain"}
+
+
+# Workflows
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted([ROOT / ".pre-commit-config.yaml", *(ROOT / ".github").rglob("*.yml")]),
+    ids=lambda path: path.name,
+)
+def test_yaml_can_be_read(path: Path) -> None:
+    """Each file that configures the house is YAML with something in it."""
+    assert load(path)
+
+
+@each_workflow
+def test_actions_are_pinned_by_digest(path: Path) -> None:
+    """Each action is pinned by a commit, with its version in a comment, or is the repository's."""
+    text = path.read_text(encoding="utf-8")
+    used = re.findall(r"(?m)^\s*(?:- )?uses: (.+)$", text)
+    assert len(used) == text.count("uses:")
+    for action in used:
+        assert PINNED.fullmatch(action) or (ROOT / action.removeprefix("$/")).is_file(), action
+
+
+def test_a_version_has_one_digest() -> None:
+    """An action has the same commit and version wherever it is used."""
+    pins: dict[str, set[str]] = {}
+    for path in WORKFLOWS:
+        for name, pin in re.findall(r"uses: (\S+)@(.+)", path.read_text(encoding="utf-8")):
+            pins.setdefault(name, set()).add(pin)
+    assert pins
+    assert all(len(found) == 1 for found in pins.values())
+
+
+@each_workflow
+def test_workflows_have_no_permission_but_what_a_job_asks_for(path: Path) -> None:
+    """Nothing is granted at the top, every job names its permissions, and no secret is used."""
+    workflow = load(path)
+    assert workflow["permissions"] == {}
+    for job in workflow["jobs"].values():
+        granted = job["permissions"]
+        assert "contents" not in granted or granted["contents"] == "read"
+    assert "secrets." not in path.read_text(encoding="utf-8")
+
+
+def test_the_gate_waits_for_every_job() -> None:
+    """The last job needs all others, and succeeds only if they did; nightly ones may be skipped."""
+    jobs = load(ROOT / ".github" / "workflows" / "test.yml")["jobs"]
+    gate = jobs["all-green"]
+    assert set(gate["needs"]) == set(jobs) - {"all-green"}
+    (step,) = gate["steps"]
+    results = re.sub(r"\$\{\{ needs\.([\w-]+)\.result \}\}", r"{\1}", step["env"]["RESULTS"])
+    nightly = {name for name, job in jobs.items() if name != "all-green" and "if" in job}
+    assert nightly == {"slow", "prerelease"}
+    for name in gate["needs"]:
+        for result in ("success", "skipped", "failure", "cancelled"):
+            values = {**dict.fromkeys(gate["needs"], "success"), name: result}
+            shell = ["bash", "-ec", step["run"]]
+            env = {**os.environ, "RESULTS": results.format_map(values)}
+            code = subprocess.run(shell, env=env, stdout=subprocess.DEVNULL, check=False).returncode
+            passes = result == "success" or (result == "skipped" and name in nightly)
+            assert (code == 0) == passes, (name, result)
+
+
+def test_the_wheel_is_tested_on_every_python_it_is_for() -> None:
+    """The matrix has the Python versions of the classifiers."""
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    classifiers = re.findall(r'"Programming Language :: Python :: (3\.\d+)"', text)
+    jobs = load(ROOT / ".github" / "workflows" / "test.yml")["jobs"]
+    assert jobs["wheel"]["strategy"]["matrix"]["python"] == classifiers
+
+
+@each_workflow
+def test_workflows_name_tests_that_exist(path: Path) -> None:
+    """Each test file that a workflow runs or ignores exists."""
+    for name in re.findall(r"tests/[\w/]+\.py", path.read_text(encoding="utf-8")):
+        assert (ROOT / name).is_file(), name
+
+
+def test_hooks_come_from_the_lock() -> None:
+    """Each hook runs a program that the lock installs, so that nothing else is installed for it."""
+    (repository,) = load(ROOT / ".pre-commit-config.yaml")["repos"]
+    assert repository["repo"] == "local"
+    for hook in repository["hooks"]:
+        program = hook["entry"].partition(" ")[0]
+        known = Path(sysconfig.get_path("scripts")) / Path(program).name
+        assert hook["language"] == "system"
+        assert hook["entry"] == "python3 dev.py check" or known.is_file(), program
+        assert known.name == program.removeprefix(".venv/bin/")
+
+
+# Locks
+
+
+def pins(name: str) -> dict[str, tuple[str, ...]]:
+    """What a lock pins: for each name with its version, the hashes."""
+    text = (ROOT / "requirements" / name).read_text(encoding="utf-8").replace("\\\n", "")
+    return {
+        line.split()[0]: tuple(re.findall(r"--hash=sha256:([0-9a-f]{64})", line))
+        for line in text.splitlines()
+        if line and not line.startswith("#")
+    }
+
+
+@pytest.mark.parametrize(
+    "name", ["build.txt", "dev.txt", "lowest.txt", "meltano.txt", "mutation.txt"]
+)
+def test_everything_locked_has_hashes(name: str) -> None:
+    """Each line of a lock pins a version and its hashes."""
+    locked = pins(name)
+    assert locked
+    assert all("==" in pin and hashes for pin, hashes in locked.items())
+
+
+def test_what_is_built_and_deployed_is_what_is_tested() -> None:
+    """The locks for building and for images are parts of the one for development."""
+    build, dev = pins("build.txt"), pins("dev.txt")
+    assert build.items() <= dev.items()
+    assert pins("meltano.txt").items() <= dev.items()
+    assert len(build) < 20
+    assert {"hatchling", "hatch-vcs", "uv"} <= {pin.partition("==")[0] for pin in build}
+
+
+def test_the_lowest_versions_are_tested() -> None:
+    """The lock of the job `lowest` has exactly the lower bounds of the package's dependencies."""
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    (declared,) = re.findall(r"(?ms)^dependencies = \[$(.*?)^\]$", text)
+    bounds = re.findall(r'(?m)^  "([\w-]+)(?:\[.*\])?>=([\d.]+)', declared)
+    locked = dict(pin.split("==") for pin in pins("lowest.txt"))
+    assert {name for name, _ in bounds} == {"boto3", "msgspec", "singer-sdk"}
+    for name, bound in bounds:
+        assert re.fullmatch(rf"{re.escape(bound)}(\.0)*", locked[name]), name
+
+
+@each_workflow
+def test_workflows_install_with_hashes(path: Path) -> None:
+    """Only the wheel that was just built, and the pre-release, are installed without hashes."""
+    for line in path.read_text(encoding="utf-8").replace("\\\n", "").splitlines():
+        if "pip install" in line and "singer-sdk[msgspec]>=0.55.0a1" not in line:
+            assert "--require-hashes" in line or line.endswith("--no-deps dist/*.whl"), line
+
+
+# The example
+
+
+def test_the_example_sets_only_what_there_is() -> None:
+    """Each variable of .env.example is a setting of the tap or of the target in meltano.yml."""
+    plugins = load(ROOT / "meltano.yml")["plugins"]
+    known = {
+        f"{plugin['name']}_{setting['name']}".upper().replace("-", "_")
+        for plugin in plugins["extractors"] + plugins["loaders"]
+        for setting in plugin["settings"]
+    }
+    text = (ROOT / ".env.example").read_text(encoding="utf-8")
+    variables = re.findall(r"(?m)^(?:# )?([A-Z_]+)=", text)
+    assert set(variables) <= known
+    assert len(variables) == len(set(variables))
+    assert "TAP_COGNITO_USER_POOL_ID" in variables
+
+
+def test_the_example_holds_no_secret_and_is_not_ignored() -> None:
+    """The example leaves what is secret empty; `.env`, its copy, cannot be committed."""
+    text = (ROOT / ".env.example").read_text(encoding="utf-8")
+    for name, value in re.findall(r"(?m)^(?:# )?([A-Z_]+)=(.*)$", text):
+        assert not value or name in {"TARGET_POSTGRES_HOST", "TARGET_POSTGRES_PORT"}
+    assert ".env" in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()

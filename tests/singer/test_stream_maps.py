@@ -1,0 +1,135 @@
+"""A stream map that cannot work is refused, so that no mask silently does nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import operator
+from typing import Any
+
+import pytest
+
+from emulator import Emulator, Pool
+from tap_cognito.errors import TapCognitoError
+from tap_cognito.stream_maps import explain_failure
+from tap_cognito.tap import TapCognito
+from tests.support.answers import records
+from tests.support.programs import emulator_config, run_tap
+
+CONFIG = {"user_pool_id": "us-east-1_AbCdEf"}
+
+
+@pytest.mark.parametrize(
+    "maps",
+    [
+        {"users": {"email": "md5(email)", "username": "sha256(config['salt'] + self)"}},
+        {"users": {"domain": "email.split('@')[-1] if email else None"}},
+        {"users": {"names": "json.dumps([name for name in attributes])"}},
+        {"users": {"email": None, "attributes": "__NULL__"}},
+        {"users": {"username": None, "email": "email", "__key_properties__": ["email"]}},
+        {"users": {"__else__": None, "username": "username", "__filter__": "enabled"}},
+        {"users": {"__alias__": "people"}, "groups": None, "__else__": None},
+        {"people": {"__source__": "users", "hash": "md5(record['username'])"}},
+        {"*": {"user_pool_id": "'one'"}, "group*": None},
+        {"groups": {"description": "md5(description)"}},
+    ],
+    ids=repr,
+)
+def test_a_map_that_works_is_accepted(maps: dict[str, Any]) -> None:
+    """Masks, new columns, removals, filters, keys, aliases, patterns; of unselected streams too."""
+    config = {**CONFIG, "stream_maps": maps, "stream_map_config": {"salt": "a"}}
+    assert TapCognito(config=config).streams
+
+
+@pytest.mark.parametrize(
+    ("maps", "problem"),
+    [
+        ({"user": {"email": None}}, "names a stream that does not exist: did you mean `users`?"),
+        ({"x": None}, "names a stream that does not exist: there are app_clients, "),
+        ({"users": {}, "people": {"__source__": "usres"}}, "did you mean `users`?"),
+        ({"users": {"emial": None}}, "removes a column that does not exist: did you mean `email`?"),
+        ({"*": {"emial": "__NULL__"}}, "removes a column that does not exist"),
+        (
+            {"users": {"emial": "md5(self)"}},
+            "for `emial` with `self`, but there is no such column",
+        ),
+        ({"users": {"email": "md5(emial)"}}, "for `email` with a name that is not a column: did"),
+        (
+            {"users": {"__filter__": "jane == 1"}},
+            "for `__filter__` with a name that is not a column",
+        ),
+        ({"users": {"email": "'jane"}}, "has an expression for `email` that cannot be parsed"),
+        ({"users": {"email": ""}}, "has an expression for `email` that cannot be parsed"),
+        ({"users": {"jane@example.com": "'"}}, "has an expression for a column that cannot be"),
+        (
+            {"users": {"__filtre__": "jane"}},
+            "an option that does not exist: did you mean `__filter",
+        ),
+        ({"__filter__": None}, "names a stream that does not exist"),
+        ({"users": {"username": None}}, "leaves out `username` of its key: keep it, or set"),
+        ({"users": {"__else__": None, "email": "email"}}, "leaves out `username` of its key"),
+        ({"users": {"__key_properties__": ["jane"]}}, "leaves out `jane` of its key"),
+    ],
+    ids=repr,
+)
+def test_a_map_that_cannot_work_is_refused(maps: dict[str, Any], problem: str) -> None:
+    """The line names the setting and the stream, and repeats no expression."""
+    with pytest.raises(TapCognitoError) as raised:
+        TapCognito(config={**CONFIG, "stream_maps": maps})
+    assert problem in str(raised.value)
+    assert str(raised.value).startswith("`stream_maps`")
+    assert "jane" not in str(raised.value).replace("`jane` of its key", "")
+
+
+def test_a_map_decides_what_is_sent(capfd: pytest.CaptureFixture[str]) -> None:
+    """What its filter drops doesn't come out; the rest does, changed as its expressions say."""
+    maps = {"users": {"__filter__": "enabled", "__else__": None, "username": "md5(username)"}}
+    with Emulator(Pool(70)) as emulator:
+        sent = records(emulator_config(emulator, stream_maps=maps), capfd, "users")
+        enabled = [user["Username"] for user in emulator.pool.users() if user["Enabled"]]
+    assert 0 < len(enabled) < 70
+    hashes = [hashlib.md5(name.encode(), usedforsecurity=False).hexdigest() for name in enabled]
+    key = operator.itemgetter("username")
+    assert sorted(sent, key=key) == [{"username": name} for name in sorted(hashes)]
+
+
+def test_a_map_of_a_column_that_is_not_selected_is_refused() -> None:
+    """The expression would not find it; to remove it again is no problem."""
+    catalog = TapCognito(config=CONFIG).catalog_dict
+    for stream in catalog["streams"]:
+        for entry in stream["metadata"]:
+            if entry["breadcrumb"] == ["properties", "email"]:
+                entry["metadata"]["selected"] = False
+    maps: dict[str, Any] = {"users": {"email": "md5(email)"}}
+    with pytest.raises(TapCognitoError, match="the column `email`, which is not selected"):
+        TapCognito(config={**CONFIG, "stream_maps": maps}, catalog=catalog)
+    TapCognito(config={**CONFIG, "stream_maps": {"users": {"email": None}}}, catalog=catalog)
+
+
+def test_a_map_of_another_form_is_one_short_line() -> None:
+    """Not the JSON Schema of all maps."""
+    run = run_tap({**CONFIG, "stream_maps": {"users": {"email": 5}}})
+    (line,) = [line for line in run.stderr.splitlines() if " ERROR " in line]
+    assert "`stream_maps` is not valid" in line
+    assert len(line) < 300
+    assert run.returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("maps", "column", "reason"),
+    [
+        ({"email": "md5(email)"}, "email", "AttributeError"),
+        ({"new": "config['salt']"}, "new", "KeyError"),
+        ({"new": "email.domain"}, "new", "AttributeDoesNotExist"),
+        ({"__filter__": "email < 5"}, "__filter__", "TypeError"),
+    ],
+)
+def test_an_expression_that_fails_on_a_record_is_named(
+    maps: dict[str, Any], column: str, reason: str
+) -> None:
+    """With its column, and without what it says or what is in the record."""
+    tap = TapCognito(config={**CONFIG, "stream_maps": {"users": maps}})
+    with pytest.raises(Exception, match=r".") as raised:
+        tap.mapper.stream_maps["users"][0].transform({"username": "jane", "email": None})
+    text = explain_failure(raised.value, "users")
+    assert f"the expression for `{column}` of `users` fails on a record ({reason})" in text
+    assert "jane" not in text

@@ -1,0 +1,135 @@
+"""Who has which second factor: one request a user, side by side, and never too many at once."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from emulator import Emulator, Pool
+from tap_cognito.cognito import parallel
+from tap_cognito.cognito.user_details import UserDetails
+from tap_cognito.errors import TapCognitoError
+from tap_cognito.tap import TapCognito
+from tests.support.answers import Api, catalog, expected, records
+from tests.support.emulated import client
+from tests.support.listings import pool_of
+from tests.support.programs import emulator_config
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def read(
+    emulator: Emulator, capfd: pytest.CaptureFixture[str], **settings: Any
+) -> list[dict[str, Any]]:
+    """The records of an emulated pool, as fast as it answers unless the settings say otherwise."""
+    return records(emulator_config(emulator, **settings), capfd, "user_mfa")
+
+
+def answered(emulator: Emulator) -> list[dict[str, Any]]:
+    """The records by what boto3 answers; these requests are forgotten."""
+    rows = expected("user_mfa", Api(client(emulator), emulator.pool.id))
+    emulator.log.requests.clear()
+    return rows
+
+
+def test_users_are_asked_for_side_by_side_at_the_pace(capfd: pytest.CaptureFixture[str]) -> None:
+    """The setting decides how long a run takes, not the round trip, and is never exceeded."""
+    count, pace = 240, 80
+    with Emulator(Pool(count), latency=0.15) as emulator:
+        began = time.monotonic()
+        found = read(emulator, capfd, user_mfa_requests_per_second=pace)
+        seconds = time.monotonic() - began
+    assert len(found) == count
+    assert seconds < 2 * count / pace  # one after the other they take twelve times as long
+    assert emulator.log.count("AdminGetUser") == count
+    assert count / emulator.log.seconds(operation="AdminGetUser") < 1.1 * pace
+
+
+def test_sixteen_requests_at_most_are_under_way(capfd: pytest.CaptureFixture[str]) -> None:
+    """However many users wait: the endpoint and the machine have other things to do."""
+    with Emulator(Pool(120), latency=0.05) as emulator:
+        read(emulator, capfd)
+    ends = [(request.received, 1) for request in emulator.log.requests]
+    ends += [(request.answered, -1) for request in emulator.log.requests]
+    counts = itertools.accumulate(change for _, change in sorted(ends))
+    assert max(counts) == 16
+
+
+def test_users_do_not_pile_up(capfd: pytest.CaptureFixture[str]) -> None:
+    """A page of users is asked for when those of the page before it are nearly done."""
+    with Emulator(Pool(600)) as emulator:
+        read(emulator, capfd)
+    waiting, most = 0, 0
+    for request in emulator.log.requests:
+        waiting += {"ListUsers": 60, "AdminGetUser": -1}.get(request.operation, 0)
+        most = max(most, waiting)
+    assert most <= 60 + parallel.CONCURRENCY
+    assert waiting == 0
+
+
+FAULTS: dict[str, Mapping[str, Any]] = {
+    "an expired token": {"token_lifetime": 4, "token_expiries": 3},
+    "short and empty pages": {"short_pages": 0.5, "empty_pages": 0.5, "seed": 4},
+    "no DescribeUserPool": {"denied": {"cognito-idp:DescribeUserPool"}},
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_each_user_comes_once(fault: str, capfd: pytest.CaptureFixture[str]) -> None:
+    """Whatever befalls the list of users, each is asked for once and sent once."""
+    with Emulator(Pool(400)) as emulator:
+        rows = answered(emulator)
+        for name, value in FAULTS[fault].items():
+            setattr(emulator, name, value)
+        assert read(emulator, capfd) == rows
+        assert emulator.log.count("AdminGetUser") == 400
+
+
+def test_a_filter_decides_who_is_asked_for(capfd: pytest.CaptureFixture[str]) -> None:
+    """With `user_filter` the users are those of the filter, and nobody asks for their number."""
+    with Emulator(Pool(300)) as emulator:
+        names = {user["Username"] for user in emulator.pool.users() if not user["Enabled"]}
+        rows = [row for row in answered(emulator) if row["username"] in names]
+        assert read(emulator, capfd, user_filter='status = "Disabled"') == rows
+        assert emulator.log.by_operation().keys() == {"ListUsers", "AdminGetUser"}
+    assert rows
+
+
+def test_the_end_is_in_sight() -> None:
+    """The number of users is known from the first record on."""
+    with Emulator(Pool(130)) as emulator:
+        source = UserDetails(pool_of(emulator))
+        batches = parallel.read([[source]], lambda _, items: items)
+        assert {batch.source.estimate for batch in batches if batch.records} == {130}
+
+
+def test_a_user_is_no_step_of_the_state(capfd: pytest.CaptureFixture[str]) -> None:
+    """The state isn't written for each user: nobody could go on behind one."""
+    with Emulator(Pool(130)) as emulator:
+        config = emulator_config(emulator)
+        TapCognito(config=config, catalog=catalog("user_mfa")).sync_all()
+    types = [json.loads(line)["type"] for line in capfd.readouterr().out.splitlines()]
+    assert types.count("RECORD") == 130
+    assert types.count("STATE") <= 3
+
+
+@pytest.mark.parametrize(
+    ("denied", "reason"),
+    [
+        (set(), "doesn't report that it is empty"),
+        ({"cognito-idp:DescribeUserPool"}, "is empty is unknown"),
+    ],
+)
+def test_a_mirror_takes_no_silence_for_an_empty_pool(denied: set[str], reason: str) -> None:
+    """A pool that returns nobody, and doesn't say that it is empty, fails the mirror."""
+    pool = Pool(0)
+    pool.estimate = 7
+    with Emulator(pool, denied=denied) as emulator:
+        config = emulator_config(emulator, emit_activate_version_messages=True)
+        with pytest.raises(TapCognitoError, match=reason):
+            TapCognito(config=config, catalog=catalog("user_mfa")).sync_all()
