@@ -8,7 +8,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from benchmarks.measure import Run
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     Points = list[tuple[float, float]]
 
 _SAME = 0.05
-"""Programs whose seconds differ by less than this part are drawn as one line."""
-_GAP = 0.05
+"""A line would hide another whose seconds differ by less than this part: it is dashed."""
+_GAP = 0.055
 """The least distance of two labels, as a part of the axis."""
+_MARKERS = "osD^v"
 
 
 def save(path: Path, quota: int, runs: Sequence[Run]) -> None:
@@ -52,43 +53,56 @@ def draw(quota: int, runs: Sequence[Run]) -> Figure:
     )
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", alpha=0.3)
-    highest = max(run.seconds for run in runs)
-    label_at = 0.0
-    for label, points in sorted(_lines(runs), key=lambda line: line[1][-1][1]):
+    gap = _GAP * max(run.seconds for run in runs)
+    label_at = -gap
+    drawn: list[Points] = []
+    for program, points in sorted(_lines(runs).items(), key=lambda line: line[1][-1][1]):
         latencies, seconds = zip(*points, strict=True)
-        (line,) = axes.plot(latencies, seconds, marker="o", linewidth=2.5)
-        label_at = max(seconds[-1], label_at)
+        above = any(_hides(points, other) for other in drawn)
+        (line,) = axes.plot(
+            latencies,
+            seconds,
+            linestyle=(0, (3, 3)) if above else "-",
+            linewidth=2.5,
+            marker=_MARKERS[len(drawn) % len(_MARKERS)],
+            markersize=5 if above else 9,
+        )
+        label_at = max(seconds[-1], label_at + gap)
         axes.annotate(
-            label,
-            (latencies[-1], label_at),
-            xytext=(8, 0),
-            textcoords="offset points",
+            program,
+            (latencies[-1], seconds[-1]),
+            xytext=(1.05, label_at),
+            textcoords=("axes fraction", "data"),
             va="center",
             color=line.get_color(),
             annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "color": line.get_color(), "relpos": (0, 0.5)},
         )
-        label_at += _GAP * highest * (1 + label.count("\n"))
-    axes.axhline(limit, color="black", linestyle="--", linewidth=1.5)
-    axes.text(4, limit, "the quota's limit", va="top")
+        drawn.append(points)
+    axes.axhline(limit, color="black", linestyle=":", linewidth=1.5)
+    axes.annotate(
+        f"the quota's limit, {limit:.1f} s",
+        (0, limit),
+        xycoords=("axes fraction", "data"),
+        xytext=(5, -5),
+        textcoords="offset points",
+        va="top",
+    )
     axes.set_xticks(sorted({run.latency_ms for run in runs}))
     axes.set_xlim(left=0)
     axes.set_ylim(bottom=0)
     return figure
 
 
-def _lines(runs: Sequence[Run]) -> Iterator[tuple[str, Points]]:
-    """Merge the programs that take about as long as each other at every latency."""
-    lines: list[tuple[list[str], Points]] = []
-    for program in dict.fromkeys(run.program for run in runs):
-        points: Points = sorted(
-            (run.latency_ms, run.seconds) for run in runs if run.program == program
-        )
-        for names, drawn in lines:
-            if all(
-                abs(y / other - 1) < _SAME for (_, y), (_, other) in zip(points, drawn, strict=True)
-            ):
-                names.append(program)
-                break
-        else:
-            lines.append(([program], points))
-    return ((", ".join(names), points) for names, points in lines)
+def _lines(runs: Sequence[Run]) -> dict[str, Points]:
+    """Map each program to its seconds by latency."""
+    return {
+        program: sorted((run.latency_ms, run.seconds) for run in runs if run.program == program)
+        for program in dict.fromkeys(run.program for run in runs)
+    }
+
+
+def _hides(upper: Points, lower: Points) -> bool:
+    """Return whether two lines run together at every latency."""
+    pairs = zip(upper, lower, strict=True)
+    return all(abs(y / other - 1) < _SAME for (_, y), (_, other) in pairs)

@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
-from matplotlib.text import Annotation
+from matplotlib.text import Annotation, Text
 
 from benchmarks import contenders, measure, plot
 from benchmarks.contenders import Contender
@@ -108,27 +108,42 @@ def test_the_plot_shows_each_run_where_it_is() -> None:
 
 
 def test_lines_are_labelled_at_their_ends() -> None:
-    """Each line has its label where it ends, in its colour, and no two labels overlap."""
+    """Each line has its label beside its end, in its colour, and no two labels overlap."""
     runs = [run(name, 60, seconds) for name, seconds in (("a", 1.0), ("b", 1.2), ("c", 9.0))]
-    (axes,) = plot.draw(30, runs).axes
+    figure = plot.draw(30, runs)
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
     labels = {text.get_text(): text for text in axes.texts if isinstance(text, Annotation)}
-    for line, name in zip(axes.lines, "abc", strict=False):
+    for line, name, seconds in zip(axes.lines, "abc", (1.0, 1.2, 9.0), strict=False):
         assert labels[name].get_color() == line.get_color()
-    heights = [labels[name].xy[1] for name in "abc"]
-    assert heights[0] == 1.0
-    assert heights[1] - heights[0] == pytest.approx(0.05 * 9.0)
-    assert heights[2] == 9.0
+        assert labels[name].xy == (60, seconds)
+    boxes = [Text.get_window_extent(labels[name]) for name in "abc"]
+    assert boxes[0].y1 <= boxes[1].y0
+    assert boxes[1].y1 <= boxes[2].y0
 
 
-def test_lines_that_coincide_are_one() -> None:
-    """Programs that take the same time at every latency share a line; others do not."""
+def test_the_limit_does_not_strike_its_label_through() -> None:
+    """The label of the limit stands clear of every line."""
+    figure = plot.draw(30, [run("tap", 60, 1.1), run("tap", 250, 1.2), run("loop", 250, 8.0)])
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    (label,) = (text for text in axes.texts if "limit" in text.get_text())
+    box = Text.get_window_extent(label)
+    for line in axes.lines:
+        assert not box.padded(1).overlaps(line.get_window_extent()), line.get_label()
+
+
+def test_lines_that_coincide_are_both_seen() -> None:
+    """Each program has a line, dashed where it would hide another that takes the same time."""
     runs = [
         *(run("tap", 60, 1.0), run("tap", 250, 1.02)),
         *(run("tap to Postgres", 60, 1.01), run("tap to Postgres", 250, 1.0)),
         *(run("loop", 60, 1.0), run("loop", 250, 8.0)),
     ]
     (axes,) = plot.draw(30, runs).axes
-    assert {text.get_text() for text in axes.texts[:2]} == {"tap, tap to Postgres", "loop"}
+    assert [text.get_text() for text in axes.texts[:3]] == ["tap to Postgres", "tap", "loop"]
+    assert [line.is_dashed() for line in axes.lines[:3]] == [False, True, False]
+    assert len({line.get_color() for line in axes.lines[:3]}) == 3
 
 
 def test_the_same_runs_make_the_same_file(tmp_path: Path) -> None:
