@@ -1,8 +1,9 @@
 """Writes the parts of documents that repeat the code: `python3 dev.py docs`.
 
 The schema of the settings is the source for docs/settings.md, docs/own-project.md, meltano.yml and
-hub/tap-cognito.yml, the schemas of the streams for the column tables of docs/streams.md. In these
-files a generated part stands between two comments, `generated: PART` and `end`.
+hub/tap-cognito.yml, the schemas of the streams for the column tables of docs/streams.md, the
+results of the benchmark for the README's table. In these files a generated part stands between two
+comments, `generated: PART` and `end`.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FILES = tuple(
     ROOT / name
     for name in (
-        *("docs/own-project.md", "docs/settings.md", "docs/streams.md"),
+        *("README.md", "docs/own-project.md", "docs/settings.md", "docs/streams.md"),
         *("hub/tap-cognito.yml", "meltano.yml"),
     )
 )
@@ -120,6 +121,20 @@ def _columns_table(stream: str) -> str:
     return _table(rows)
 
 
+def _speed_table() -> str:
+    """The seconds of each program that was measured, at each latency of a request."""
+    results = json.loads((ROOT / "benchmarks" / "results.json").read_text(encoding="utf-8"))
+    seconds: dict[int, dict[str, float]] = {}
+    for run in results["runs"]:
+        row = seconds.setdefault(run["latency_ms"], {"AWS's limit": run["limit_seconds"]})
+        row[run["program"]] = run["seconds"]
+    programs = ("AWS's limit", "tap at 30/s", "tap at 24/s (default)", "AWS CLI", "boto3 loop")
+    rows: list[tuple[str, ...]] = [("a request takes", *programs)]
+    for latency, row in seconds.items():
+        rows.append((f"{latency} ms", *(f"{row[program]:.1f}" for program in programs)))
+    return _table(rows)
+
+
 def _table(rows: Sequence[Sequence[str]]) -> str:
     header, *lines = (" | ".join(cell.replace("|", "&#124;") for cell in row) for row in rows)
     rule = "|---" * len(rows[0])
@@ -172,6 +187,7 @@ _PARTS: dict[str, Callable[..., str]] = {
     "declarations": _declarations,
     "definitions": _definitions,
     "settings": _settings_table,
+    "speed": _speed_table,
 }
 
 if __name__ == "__main__":

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 USERS = 300
 
+_SHOWN = ("username", "email", "status", "enabled")
+"""The columns of the sample: a terminal is narrow."""
+
 _MIN_WIDTH = 150
 """Columns of text for a table: where the terminal has fewer, it wraps the lines."""
 
@@ -90,11 +93,10 @@ def _show(connection: psycopg.Connection) -> None:
     ).fetchall()
     _say("Columns of cognito.users")
     _print_table(("column", "type"), columns)
-    query = "select * from cognito.users limit 5"
-    _say(query)
-    as_text = ", ".join(f"{name}::text" for name, _ in columns)
-    rows = connection.execute(query.replace("*", as_text)).fetchall()
-    _print_table([name for name, _ in columns], rows)
+    query = "select {} from cognito.users order by created_at limit 5"
+    _say(query.format(", ".join(_SHOWN)))
+    as_text = ", ".join(f"{name}::text" for name in _SHOWN)
+    _print_table(_SHOWN, connection.execute(query.format(as_text).encode()).fetchall())
 
 
 def _print_table(header: Sequence[str], rows: Iterable[Sequence[str | None]]) -> None:

@@ -23,9 +23,10 @@ KEYS = {"aws_access_key_id": "quickstart", "aws_secret_access_key": "quickstart"
 REGION = "eu-central-1"
 
 _PEOPLE = (
-    *("Ada Lovelace", "Jürgen Groß", "山田 太郎", "Zoë O'Hara", "Σοφία Παππά", "محمد علي"),
-    *("Grace Hopper", "Łukasz Żak", "José Núñez", "이지은", "Đặng Thùy Trâm", "Marie Curie"),
-    *('Robert "Bob" Tables', "Олена Шевченко", "दीपिका शर्मा"),
+    # The sample in the README begins with the first five.
+    *("Ada Lovelace", "Grace Hopper", "Marie Curie", 'Robert "Bob" Tables', "Alan Turing"),
+    *("Jürgen Groß", "山田 太郎", "Zoë O'Hara", "Σοφία Παππά", "محمد علي", "Łukasz Żak"),
+    *("José Núñez", "이지은", "Đặng Thùy Trâm", "Олена Шевченко", "दीपिका शर्मा"),
 )
 _PLANS = ("free", "team", "business", None)
 

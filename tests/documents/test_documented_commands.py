@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CHECKOUT = "/path/to/tap-cognito"
-ELSEWHERE = [block.text for block in blocks("README.md", "", "Elsewhere")]
-FROM_CHECKOUT, BY_UVX, FROM_WHEEL, PIPE = ELSEWHERE
+INSTALL = "docs/install.md"
+FROM_CHECKOUT, BY_UVX, FROM_WHEEL, PIPE = (block.text for block in blocks(INSTALL, "sh"))
 SERVER = ("host", "user", "password", "database")
-(TARGET,) = (json.loads(block.text) for block in blocks("README.md", "json", "Elsewhere"))
+(TARGET,) = (json.loads(block.text) for block in blocks(INSTALL, "json"))
 
 RUN = {
-    ("README.md", "pip install /path"): "documents/test_documented_commands.py",
-    ("README.md", "pip wheel"): "documents/test_documented_commands.py",
-    ("README.md", "set -o pipefail"): "documents/test_documented_commands.py",
-    ("README.md", "uvx"): "documents/test_documented_commands.py",
     ("docs/credentials.md", "sql"): "identity/test_credentials.py",
+    ("docs/install.md", "pip install /path"): "documents/test_documented_commands.py",
+    ("docs/install.md", "pip wheel"): "documents/test_documented_commands.py",
+    ("docs/install.md", "set -o pipefail"): "documents/test_documented_commands.py",
+    ("docs/install.md", "uvx"): "documents/test_documented_commands.py",
     ("docs/migrating.md", "sql"): "documents/test_docs.py",
     ("docs/monitoring.md", "SINGER_SDK_LOG_CONFIG"): "documents/test_monitoring.py",
     ("docs/monitoring.md", "meltano --log-format"): "meltano/test_own_project.py",
@@ -53,11 +53,11 @@ NOT_RUN = {
     ("CONTRIBUTING.md", "python3 dev.py mutate"): "takes hours",
     ("CONTRIBUTING.md", "python3 dev.py test"): "runs this test",
     ("CONTRIBUTING.md", "python3 dev.py verify"): "needs a real pool; test_verify.py has another",
-    ("README.md", "      AWS "): "a diagram",
+    ("README.md", "+---"): "a diagram",
     ("README.md", "=== select"): "what the quickstart prints",
     ("README.md", "TAP_COGNITO_"): "a file; test_repository.py compares its example",
     ("README.md", "meltano install"): "the quickstart's class Meltano does it for every test",
-    ("README.md", "python3 dev.py quickstart"): "test_quickstart.py runs what dev.py starts",
+    ("README.md", "git clone"): "test_quickstart.py runs what dev.py starts",
     ("README.md", "python3 dev.py test"): "runs this test; CI runs parts of it",
     ("docs/many-pools.md", "`users` of"): "what a run prints",
     ("docs/many-pools.md", "export TAP_COGNITO"): "test_many_pools.py does it without Meltano",
@@ -74,6 +74,8 @@ NOT_RUN = {
     ("docs/scheduling.md", "meltano install"): "a server; test_scheduling.py runs its partitions",
     ("docs/scheduling.md", "meltano run staff"): "test_scheduling.py runs both, by other means",
     ("docs/scheduling.md", "meltano schedule run"): "test_container.py runs it as the image does",
+    ("docs/speed.md", "python3 dev.py benchmark"): "minutes; test_benchmark.py has a smaller one",
+    ("docs/speed.md", "python3 dev.py verify"): "needs a real pool; test_verify.py has another",
 }
 """Blocks that no test runs, and why."""
 
@@ -121,7 +123,7 @@ def test_the_tests_that_run_commands_read_them() -> None:
 
 
 def test_the_documented_pipe_loads_the_pool(database: Database, tmp_path: Path) -> None:
-    """The README's lines and its target's settings load the users as Meltano does."""
+    """The shown lines and the target's settings load the users as Meltano does."""
     with Emulator(Pool(70)) as emulator:
         server = {key: database.target_config[key] for key in (*SERVER, "port")}
         assert set(SERVER) < TARGET.keys()
