@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from emulator import Emulator, Pool
+from hatch_build import unlinked
 from tests.support.paths import ROOT
 from tests.support.programs import TIMEOUT, emulator_config
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 LOCK = ROOT / "requirements" / "dev.txt"
 SOURCE = ROOT / "tap_cognito"
+REPOSITORY = os.environ.get("PACKAGE_REPOSITORY", "https://github.com/somebody/tap-cognito")
+COMMIT = os.environ.get("PACKAGE_COMMIT", "0" * 40)
+SOURCE_OF_LINKS = {"PACKAGE_REPOSITORY": REPOSITORY, "PACKAGE_COMMIT": COMMIT}
 UV = [sys.executable, "-m", "uv"]
 
 needs_source = pytest.mark.skipif(
@@ -38,11 +42,11 @@ class Built(NamedTuple):
 
 
 def build(folder: Path, *arguments: str, env: Mapping[str, str] | None = None) -> None:
-    """Build into a folder with the build tools of the lock."""
+    """Build into a folder with the build tools of the lock, told as in CI where the code is."""
     command = ["build", "--quiet", "--no-build-isolation", "--python", sys.executable]
     subprocess.run(
         [*UV, *command, "--out-dir", str(folder), *arguments, str(ROOT)],
-        env={**os.environ, **(env or {})},
+        env={**os.environ, **SOURCE_OF_LINKS, **(env or {})},
         check=True,
         timeout=TIMEOUT,
     )
@@ -124,6 +128,8 @@ def test_the_sdist_holds_what_the_wheel_is_made_of(built: Built) -> None:
         "LICENSE",
         "PKG-INFO",
         "README.md",
+        "SECURITY.md",
+        "hatch_build.py",
         "pyproject.toml",
     }
     assert package <= names
@@ -146,6 +152,43 @@ def test_the_metadata_describe_the_package(built: Built) -> None:
     assert re.findall(r"(?m)^Provides-Extra: (.+)$", fields) == ["vault"]
     assert "tap-cognito = tap_cognito.cli:main" in commands
     assert description.startswith("# tap-cognito")
+
+
+def test_the_page_of_the_package_has_no_dead_link(built: Built) -> None:
+    """Every link of the metadata is absolute, and leads to a file of the commit that was built."""
+    with zipfile.ZipFile(built.wheel) as wheel:
+        (metadata,) = [name for name in wheel.namelist() if name.endswith("/METADATA")]
+        fields, _, description = wheel.read(metadata).decode().partition("\n\n")
+    urls = dict(re.findall(r"(?m)^Project-URL: (\w+), (\S+)$", fields))
+    assert urls.keys() == {"Changelog", "Documentation", "Issues", "Repository", "Security"}
+    assert urls["Repository"] == REPOSITORY
+    text = re.sub(r"(?ms)^```.*?^```$", "", description)
+    definitions = dict(re.findall(r"(?m)^\[([^\]]+)\]: (\S+)$", text))
+    links = [*urls.values(), *definitions.values(), *re.findall(r"\]\(([^)\s]+)\)", text)]
+    assert [link for link in links if not re.match(r"https?://", link)] == []
+    inside = re.compile(rf"{re.escape(REPOSITORY)}/(?:blob|raw)/(?:{COMMIT}|HEAD)/(.+)")
+    paths = [found[1] for link in links if (found := inside.fullmatch(link))]
+    assert {"CHANGELOG.md", "docs/streams.md", "benchmarks/results.svg"} <= set(paths)
+    assert [path for path in paths if not (ROOT / path).is_file()] == []
+    assert definitions["plot"] == f"{REPOSITORY}/raw/{COMMIT}/benchmarks/results.svg"
+    used = set(re.findall(r"\]\[([^\]]+)\]", text))
+    assert used <= definitions.keys()
+    assert f"git clone {REPOSITORY}\n" in description
+    (title,) = re.findall(rf"^{re.escape(REPOSITORY)}#(.+)$", urls["Documentation"])
+    assert f"## {title.replace('-', ' ')}" in description.lower()
+
+
+def test_a_package_that_was_built_elsewhere_claims_no_address() -> None:
+    """Without a repository the description has the same words, and neither links nor pictures."""
+    text = unlinked(
+        "See [the log][log],\n[here](https://example.com) or [log].\n\n![A plot][plot]\n\nEnd.\n\n"
+        "[log]: CHANGELOG.md\n[plot]: plot.svg\n[web]: https://example.com\n"
+    )
+    assert text == (
+        "See the log,\n[here](https://example.com) or log.\n\nEnd.\n\n[web]: https://example.com\n"
+    )
+    shown = unlinked((ROOT / "README.md").read_text(encoding="utf-8"))
+    assert re.findall(r"\]\[|\]: |!\[|\]\((?!https:)", shown) == []
 
 
 # Reproducible build
