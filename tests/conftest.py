@@ -16,7 +16,7 @@ from quickstart import pool
 from quickstart import postgres as embedded
 from quickstart.pipeline import Meltano, forget_settings
 from tests.support.identities import Stage, stage
-from tests.support.selection import Scheduling, is_in_process, reads_whole_pools, turn
+from tests.support.selection import Scheduling, mark, note_programs, stays_in_process, turn
 from tests.support.tables import Database
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def pytest_configure() -> None:
     SIGHUP, which programs that are started by nohup ignore, is as usual.
     """
     forget_settings()
+    note_programs()
     botocore.session.create_loader = functools.cache(botocore.session.create_loader)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if hasattr(signal, "SIGHUP"):
@@ -41,11 +42,23 @@ def pytest_configure() -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
     """Mark what runs in this process, and what of it is fast; and sort."""
-    for item in filter(is_in_process, items):
-        item.add_marker(pytest.mark.in_process)
-        if not reads_whole_pools(item):
-            item.add_marker(pytest.mark.fast)
+    for item in items:
+        mark(item)
     items.sort(key=turn)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
+    """Check that a test that is to stay in this process does so, while its fixtures are made."""
+    with stays_in_process(item):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Check it while the test runs."""
+    with stays_in_process(item):
+        return (yield)
 
 
 def pytest_xdist_auto_num_workers() -> int:

@@ -28,6 +28,8 @@ from tests.support.paths import ROOT
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.whole_pools
+
 DOCUMENT = ROOT / "docs" / "reliability.md"
 USERS = 3_000
 

@@ -20,6 +20,8 @@ from tests.support.listings import pool_of, read, refuse_token, scan
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+pytestmark = pytest.mark.whole_pools
+
 SIZE = 3_000
 PAGES = SIZE // PAGE_SIZE
 

@@ -27,6 +27,8 @@ from tests.support.listings import Users, pages, pool_of, refuse_token, scan
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+pytestmark = pytest.mark.whole_pools
+
 PATIENCE = 20
 """Seconds after which something is taken to never happen."""
 

@@ -14,6 +14,8 @@ from tests.support.programs import emulator_config, run_tap
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.programs
+
 QUIET = {"PYTHONWARNINGS": "ignore"}
 """The SDK warns of Python 3.10, which has had its time."""
 

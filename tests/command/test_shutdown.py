@@ -24,6 +24,8 @@ from tests.support.programs import TIMEOUT, emulator_config
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.programs
+
 SOON = 2.0
 """Seconds that a run may take to end; the document promises it."""
 

@@ -323,6 +323,7 @@ def test_every_contradiction_is_said_at_once() -> None:
 # Through the command line
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize("form", [[], ["--format=markdown"]])
 def test_about_says_what_each_setting_means(form: list[str]) -> None:
     """As text and as Markdown: each with its description, and its default if there is one."""
@@ -336,6 +337,7 @@ def test_about_says_what_each_setting_means(form: list[str]) -> None:
         assert str(default) in shown or json.dumps(default) in shown
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
@@ -356,11 +358,13 @@ def test_a_refused_configuration_is_one_line_and_no_request(
     assert not emulator.log.requests
 
 
+@pytest.mark.programs
 def test_without_a_pool_id_the_command_says_so() -> None:
     """The first thing that everybody forgets."""
     assert "`user_pool_id` is missing" in refusal({})
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
@@ -385,6 +389,7 @@ def test_what_aws_refuses_is_one_line_that_names_the_setting(
     assert len(emulator.log.requests) == 1
 
 
+@pytest.mark.programs
 def test_expired_credentials_are_one_line(emulator: Emulator) -> None:
     """The line says that they have expired."""
     emulator.credentials = {KEY_ID: Credential(SECRET, TOKEN, time.time() - 1)}
@@ -392,6 +397,7 @@ def test_expired_credentials_are_one_line(emulator: Emulator) -> None:
     assert "the credentials have expired: get new ones and retry" in line
 
 
+@pytest.mark.programs
 def test_a_missing_permission_is_one_line_with_the_policy_that_grants_it(
     emulator: Emulator,
 ) -> None:
@@ -408,6 +414,7 @@ def test_a_missing_permission_is_one_line_with_the_policy_that_grants_it(
     }
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize("place", ["localhost_.localhost", "localhost:99999", "localhost:port"])
 def test_an_endpoint_that_boto3_does_not_take_is_one_line(place: str) -> None:
     """The line names the setting, and what a host and a port may be."""
@@ -476,6 +483,7 @@ def test_a_parameter_that_boto3_refuses_is_not_repeated() -> None:
     assert "jane" not in text
 
 
+@pytest.mark.programs
 def test_an_endpoint_that_does_not_answer_is_one_line() -> None:
     """The line names the endpoint and the settings that may be wrong."""
     with socket.socket() as probe:

@@ -33,6 +33,7 @@ def emulator() -> Iterator[Emulator]:
         yield serving
 
 
+@pytest.mark.programs
 def test_the_lines_of_a_run_are_those_that_are_shown(emulator: Emulator) -> None:
     """Numbers apart, a run writes the line of its end and both metrics as the document does."""
     written = run_tap(emulator_config(emulator)).stderr
@@ -44,6 +45,7 @@ def test_the_lines_of_a_run_are_those_that_are_shown(emulator: Emulator) -> None
         assert re.search(pattern, written), line
 
 
+@pytest.mark.programs
 def test_logs_are_json_without_meltano(emulator: Emulator, tmp_path: Path) -> None:
     """With the file that is shown, each line on stderr is an object, and metrics have numbers."""
     (tmp_path / "logging.yaml").write_text(LOGGING)
@@ -72,6 +74,7 @@ def test_a_mirror_tells_its_age(emulator: Emulator, database: Database) -> None:
     assert users == 130
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize(
     ("arguments", "pool_id", "status"),
     [

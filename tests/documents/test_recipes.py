@@ -99,6 +99,7 @@ def assert_anonymous(database: Database, emulator: Emulator, settings: dict[str,
                 assert (attributes(user).get(name) or "\0") not in text
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize(
     "settings", [HASH, DROP, KEEP_MOST, AS_COLUMN, ENABLED, CONFIRMED], ids=", ".join
 )
@@ -203,6 +204,7 @@ def test_only_active_users_arrive(confirmed: bool, database: Database, emulator:
     assert 0 < len(active) < 131
 
 
+@pytest.mark.programs
 def test_ten_rows_can_be_looked_at(emulator: Emulator, tmp_path: Path) -> None:
     """The command shows a schema and ten records as JSON that a person can read."""
     (tmp_path / "config.json").write_text(json.dumps(emulator_config(emulator)))
@@ -238,6 +240,7 @@ def test_the_view_is_what_a_reader_may_see(database: Database, emulator: Emulato
     }
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize("name", ["staging", "production"])
 def test_an_environment_has_its_pool_and_its_database(name: str, tmp_path: Path) -> None:
     """Meltano gives both plugins what the environment says, beside what is common."""

@@ -247,6 +247,7 @@ def test_target_postgres_needs_no_time_zone(use_copy: bool, database: Database) 
     assert len(expected) == 129
 
 
+@pytest.mark.programs
 def test_a_strict_check_of_formats_refuses_timestamps_without_offset() -> None:
     """A record is valid by its schema; checked for formats, just its timestamps are refused."""
     with Emulator(Pool(1)) as emulator:

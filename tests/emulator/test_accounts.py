@@ -258,6 +258,7 @@ def test_a_role_counts_without_checked_signatures(emulator: Emulator) -> None:
     assert seen(in_role(emulator, keys), "us-east-1_222Pool1") == "ExpiredTokenException"
 
 
+@pytest.mark.programs
 def test_the_command_serves_many_pools() -> None:
     """The command makes pools in each region of each account, and says how to read them."""
     with process(

@@ -78,6 +78,7 @@ def test_a_user_is_found_without_reading_the_others() -> None:
         assert time.perf_counter() - start < 5
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize(
     ("size", "megabytes"), [(300_000, 80), pytest.param(2_000_000, 150, marks=pytest.mark.slow)]
 )

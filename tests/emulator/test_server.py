@@ -106,6 +106,7 @@ def control(emulator: Emulator, method: str, path: str) -> Any:
     return answer
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_runs_as_a_process(number: signal.Signals) -> None:
     """The command tells its address, serves, reports, resets, and ends cleanly."""

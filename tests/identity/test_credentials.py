@@ -387,6 +387,7 @@ PROCESS = "the `credential_process` of the AWS profile: run it by hand"
 SHARED = "the AWS_* variables, or the shared AWS config and credentials files"
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize("role", [{}, {"aws_assume_role_arn": ROLE}])
 @pytest.mark.parametrize(
     ("shared", "expected"),
@@ -486,6 +487,7 @@ def test_credentials_that_are_not_there_name_where_they_come_from(
     assert "planted" not in text
 
 
+@pytest.mark.programs
 def test_an_mfa_code_that_nobody_can_type_is_a_refusal(emulator: Emulator, damaged: Path) -> None:
     """A scheduled run has no terminal to ask at."""
     damaged.write_text(
@@ -511,6 +513,7 @@ def test_an_mfa_code_that_nobody_can_type_is_a_refusal(emulator: Emulator, damag
     assert expected in run.stderr
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize(
     ("output", "reason"),
     [
@@ -557,6 +560,7 @@ def test_a_refresh_that_fails_during_a_run_is_one_line_about_credentials(
 # Over HTTP
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize(
     "variables",
     [
@@ -576,6 +580,7 @@ def test_nothing_is_sent_over_http_to_another_host(
     assert run.returncode == 1
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize(
     ("variables", "shown"),
     [
@@ -600,6 +605,7 @@ def test_what_is_for_this_machine_is_not_sent_through_a_proxy_elsewhere(
     assert run.returncode == bool(shown), run.stderr
 
 
+@pytest.mark.programs
 def test_a_proxy_on_this_machine_is_used(emulator: Emulator) -> None:
     """Whoever may read what is sent to it may read the tap's memory too."""
     with socket.create_server(("127.0.0.1", 0)) as proxy:

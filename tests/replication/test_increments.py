@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     Capture = pytest.CaptureFixture[bytes]
     Json = dict[str, Any]
 
+pytestmark = pytest.mark.whole_pools
+
 INCREMENTAL = {"replication-method": "INCREMENTAL", "replication-key": "updated_at"}
 STREAMS = TapCognito(
     config={"user_pool_id": "us-east-1_AbCdEf"}, validate_config=False
@@ -149,6 +151,7 @@ def test_full_table_is_the_default(source: Source) -> None:
     assert first.states[-1] == {"bookmarks": {"users": {}}}
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize("place", ["metadata", "entry", "both"])
 def test_increments_are_chosen_in_the_catalog(place: str, tmp_path: Path) -> None:
     """In the stream's metadata or in its entry: the second run sends only the changed user."""
@@ -484,6 +487,7 @@ def test_a_killed_run_repeated_gives_the_pool(
     assert {row[0]: row for row in database.rows()} == {row[0]: row for row in expected}
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_what_comes_out_is_valid_at_any_moment(tmp_path: Path, number: signal.Signals) -> None:
     """Stopped or killed at random moments, every line is whole and no state is ahead.
@@ -559,6 +563,7 @@ def with_more(column: str) -> Json:
     return made
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize(
     ("option", "content", "line"),
     [

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     Capture = pytest.CaptureFixture[bytes]
 
+pytestmark = pytest.mark.whole_pools
+
 Json = dict[str, Any]
 
 PAGE = users.PAGE_SIZE

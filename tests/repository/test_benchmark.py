@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+@pytest.mark.programs
 def test_all_contenders_read_the_same_pool(tmp_path: Path) -> None:
     """Each program is in table, results and plot, with all of its requests."""
     aws = ["aws"] if contenders.runs("aws") else []
@@ -55,6 +56,7 @@ def test_all_contenders_read_the_same_pool(tmp_path: Path) -> None:
     assert "emulated" in texts
 
 
+@pytest.mark.programs
 def test_the_memory_of_the_benchmark_is_not_that_of_a_program(tmp_path: Path) -> None:
     """A small program's peak stays small, however large the process is that measures it."""
     ballast = b"x" * 150_000_000
@@ -64,6 +66,7 @@ def test_the_memory_of_the_benchmark_is_not_that_of_a_program(tmp_path: Path) ->
     assert 1_000_000 < json.loads(measured.read_text())["peak"] < len(ballast) / 2
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize(
     ("script", "message"),
     [

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+@pytest.mark.programs
 def test_an_unreachable_index_is_a_line_that_says_what_to_set(tmp_path: Path) -> None:
     """Without the package index it fails in one line, which names the variables for a TLS proxy."""
     for name in ("dev.py", "pyproject.toml", "requirements"):

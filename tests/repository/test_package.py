@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+pytestmark = pytest.mark.programs
+
 LOCK = ROOT / "requirements" / "dev.txt"
 SOURCE = ROOT / "tap_cognito"
 REPOSITORY = os.environ.get("PACKAGE_REPOSITORY", "https://github.com/somebody/tap-cognito")

@@ -174,6 +174,7 @@ def test_workflows_have_no_permission_but_what_a_job_asks_for(path: Path) -> Non
     assert "secrets." not in path.read_text(encoding="utf-8")
 
 
+@pytest.mark.programs
 def test_the_gate_waits_for_every_job() -> None:
     """The last job needs all others, and succeeds only if they did; nightly ones may be skipped."""
     jobs = load(ROOT / ".github" / "workflows" / "test.yml")["jobs"]

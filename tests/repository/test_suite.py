@@ -19,6 +19,8 @@ from tests.support.paths import ROOT
 from tests.support.programs import TIMEOUT
 from tests.support.selection import MELTANO
 
+pytestmark = pytest.mark.programs
+
 linux = pytest.mark.skipif(sys.platform != "linux", reason="programs are forked on Linux only")
 
 STATE = """
@@ -139,6 +141,58 @@ def test_one_process_begins_with_all_that_runs_meltano(tmp_path: Path) -> None:
     assert len(passed) == 2 * 3 + 2 * 7, run.stdout
     (process,) = {process for process, file in passed if file in "bd"}
     assert {file for ran_by, file in passed[:14] if ran_by == process} == {"b", "d"}
+
+
+def test_an_unmarked_test_that_starts_a_program_fails(tmp_path: Path) -> None:
+    """What `-m in_process` and `-m fast` select stays in its process, or the test fails."""
+    (tmp_path / "pytest.ini").write_text(f"[pytest]\npythonpath = {ROOT}")
+    (tmp_path / "conftest.py").write_text("from tests.conftest import *")
+    (tmp_path / "test_marks.py").write_text(
+        "import os, pytest, subprocess, sys\n"
+        "from tests.support.programs import run_tap\n"
+        "@pytest.fixture\n"
+        "def program(): subprocess.run([sys.executable, '-c', ''])\n"
+        "def test_by_a_fixture(program): pass\n"
+        "def test_by_subprocess(): subprocess.run([sys.executable, '-c', ''])\n"
+        "def test_by_the_system(): os.system('true')\n"
+        "def test_the_tap(): run_tap({})\n"
+        "@pytest.mark.programs\n"
+        "def test_marked(): os.system('true')\n"
+        "@pytest.mark.whole_pools\n"
+        "def test_slower(): pass\n"
+        "def test_fast(): pass\n"
+        "def test_with_a_server(moto_pool): pass\n"
+        "def test_with_a_database(database): pass\n"
+    )
+
+    def outcomes(mark: str) -> list[str]:
+        command = [sys.executable, "-m", "pytest", "-n0", "-rA", "-W", "ignore", "-m", mark]
+        env = {**os.environ, "COLUMNS": "200"}
+        run = subprocess.run(
+            command,
+            check=False,
+            cwd=tmp_path,
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT,
+        )
+        return re.findall(r"(?m)^((?:PASSED|FAILED|ERROR) .*)", run.stdout)
+
+    forked = "tests.forked" if sys.platform == "linux" else "subprocess.Popen"
+    programs = (
+        ("ERROR", "by_a_fixture", "subprocess.Popen"),
+        ("FAILED", "by_subprocess", "subprocess.Popen"),
+        ("FAILED", "by_the_system", "os.system"),
+        ("FAILED", "the_tap", forked),
+    )
+    fast = ["PASSED test_marks.py::test_fast"] + [
+        f"{outcome} test_marks.py::test_{name} - "
+        f"Failed: it starts a program ({event}): mark it `programs`"
+        for outcome, name, event in programs
+    ]
+    assert sorted(outcomes("fast")) == sorted(fast)
+    assert sorted(outcomes("in_process")) == sorted(["PASSED test_marks.py::test_slower", *fast])
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])

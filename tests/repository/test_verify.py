@@ -85,6 +85,7 @@ def emulator() -> Iterator[Emulator]:
 # The whole command
 
 
+@pytest.mark.programs
 def test_a_pool_that_is_read_right_passes(tmp_path: Path) -> None:
     """Every user is equal in both readings, the numbers are the emulator's, and show nobody."""
     with Emulator(Pool(1_300), short_pages=0.3, empty_pages=0.1, seed=7) as emulator:
@@ -119,6 +120,7 @@ def test_a_pool_that_is_read_right_passes(tmp_path: Path) -> None:
     assert not any(text in printed for text in (emulator.pool.id, emulator.url, *KEYS.values()))
 
 
+@pytest.mark.programs
 def test_throttled_requests_are_counted_and_repeated(tmp_path: Path) -> None:
     """A pool with a quota is read completely by both, and the refusals are in the report."""
     with Emulator(Pool(600), quota=5) as emulator:
@@ -130,6 +132,7 @@ def test_throttled_requests_are_counted_and_repeated(tmp_path: Path) -> None:
     assert sum(map(int, counted)) == throttled > 0
 
 
+@pytest.mark.programs
 def test_options_win_over_the_environment_and_it_over_the_file(
     emulator: Emulator, tmp_path: Path
 ) -> None:
@@ -143,6 +146,7 @@ def test_options_win_over_the_environment_and_it_over_the_file(
     assert table(done.stdout)["equal in every value"] == "150", done.stderr
 
 
+@pytest.mark.programs
 def test_settings_that_shape_records_do_not_matter(emulator: Emulator, tmp_path: Path) -> None:
     """Formats and maps of the config don't make users look different; its filter limits both."""
     shaping = {
@@ -156,6 +160,7 @@ def test_settings_that_shape_records_do_not_matter(emulator: Emulator, tmp_path:
     assert 'users with `sub ^= "0"`: expected, read' not in found
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
+
 from emulator import Emulator, Pool
 from tap_cognito.streams import NAMES
 from tests.support.answers import catalog
@@ -15,6 +17,8 @@ from tests.support.programs import TIMEOUT, emulator_config
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+pytestmark = pytest.mark.programs
 
 PROGRAM = """
 import os, sys

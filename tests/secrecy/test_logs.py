@@ -75,6 +75,7 @@ def written(way: str) -> str:
     return run(WAYS[way].format(text=TEXT))
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize("way", WAYS)
 def test_no_secret_passes(way: str) -> None:
     """By whatever way it gets there, as it is or percent-encoded."""
@@ -82,6 +83,7 @@ def test_no_secret_passes(way: str) -> None:
     assert "w0rd" not in written(way)
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize("way", [way for way in WAYS if "exception" in way or "traceback" in way])
 def test_no_text_of_an_exception_passes(way: str) -> None:
     """It may quote anything, a user's name too: the class and the frames are shown."""
@@ -89,12 +91,14 @@ def test_no_text_of_an_exception_passes(way: str) -> None:
     assert "jane" not in written(way)
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize("way", ["a library", "a record that cannot be formatted"])
 def test_no_value_of_a_library_passes(way: str) -> None:
     """What it logs is shown without what it is about."""
     assert "jane" not in written(way)
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize("way", WAYS)
 def test_no_control_character_passes(way: str) -> None:
     """No escape sequence, no change of direction, no line that nobody has written."""
@@ -104,6 +108,7 @@ def test_no_control_character_passes(way: str) -> None:
         assert not any(line.startswith("FORGED") for line in written(way).splitlines())
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize("way", WAYS)
 def test_a_line_is_cut(way: str) -> None:
     """A code of 300,000 characters does not become a line of that length."""
@@ -129,6 +134,7 @@ def test_a_secret_is_not_cut_in_two() -> None:
         assert not logs.clean(text)
 
 
+@pytest.mark.programs
 def test_json_stays_json() -> None:
     """Meltano reads it: texts are cut one by one."""
     text = f"{SECRET} {'x' * 5_000}"
@@ -158,6 +164,7 @@ def test_a_secret_is_found_in_any_notation(notation: str) -> None:
     assert logs.clean(f"before {notation} after") == "before *** after"
 
 
+@pytest.mark.programs
 def test_the_secrets_of_the_environment_are_known() -> None:
     """Passwords of URLs, and what is called a secret."""
     environment = {

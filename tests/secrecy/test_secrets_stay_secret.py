@@ -158,6 +158,7 @@ def config(emulator: Emulator | Hostile, **more: Any) -> dict[str, Any]:
 # The search itself
 
 
+@pytest.mark.programs
 def test_the_search_finds_what_botocore_logs(emulator: Emulator) -> None:
     """A client without the tap's precautions writes its token and the users to its DEBUG log."""
     program = (
@@ -209,6 +210,7 @@ def test_a_run_that_succeeds_says_nothing_secret(
     assert not leaks(ran, people(ran.stdout))
 
 
+@pytest.mark.programs
 def test_all_streams_say_nothing_secret(
     hostile: Hostile, catalog: Any, log_config: Mapping[str, str]
 ) -> None:
@@ -367,6 +369,7 @@ def test_what_a_vault_answers_is_not_repeated(
 # Settings, variables, files and arguments that nobody expects
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize("name", some(sorted(SCHEMA["properties"]), 4))
 def test_a_secret_in_any_setting_is_not_repeated(
     name: str, hostile: Hostile, log_config: Mapping[str, str]
@@ -382,12 +385,14 @@ def test_a_secret_in_any_setting_is_not_repeated(
         assert not leaks(run(given, env=log_config)), value
 
 
+@pytest.mark.programs
 def test_a_secret_in_place_of_a_name_is_not_repeated(log_config: Mapping[str, str]) -> None:
     """A setting that does not exist is named only if its name is one that somebody may mean."""
     for name in (SECRET, KEY_ID, PERSON, f"{SECRET}: {PERSON}"):
         assert not leaks(run({"user_pool_id": "a_1", name: name}, env=log_config))
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize("setting", SECRETS)
 def test_a_reference_that_is_the_secret_already_is_not_repeated(
     setting: str, hostile: Hostile, log_config: Mapping[str, str]
@@ -414,6 +419,7 @@ def botocore_variables() -> list[str]:
     return sorted(names)
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize("variable", some(botocore_variables(), 5))
 def test_a_secret_in_any_variable_is_not_repeated(
     variable: str, hostile: Hostile, log_config: Mapping[str, str]
@@ -430,6 +436,7 @@ def test_a_secret_in_any_variable_is_not_repeated(
         assert not leaks(run(given, env={**log_config, variable: value})), value
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize("seed", some(range(300), 12))
 def test_a_file_with_anything_in_it_is_not_repeated(
     seed: int, hostile: Hostile, catalog: Any, log_config: Mapping[str, str]
@@ -457,6 +464,7 @@ def test_a_file_with_anything_in_it_is_not_repeated(
     assert not leaks(ran._replace(stdout=stdout), people(ran.stdout))
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize("option", ["config", "catalog", "state"])
 def test_a_file_that_is_no_json_is_not_repeated(option: str, log_config: Mapping[str, str]) -> None:
     """Text, another encoding, a key twice, an unfinished object."""
@@ -470,6 +478,7 @@ def test_a_file_that_is_no_json_is_not_repeated(option: str, log_config: Mapping
         assert not leaks(ran), content
 
 
+@pytest.mark.programs
 def test_a_secret_in_any_argument_is_not_repeated(log_config: Mapping[str, str]) -> None:
     """In the place of a file, of an option or of nothing."""
     inline = json.dumps({"aws_secret_access_key": SECRET})
@@ -490,6 +499,7 @@ def test_a_secret_in_any_argument_is_not_repeated(log_config: Mapping[str, str])
         assert not leaks(ran), arguments
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize(
     "maps",
     [
@@ -523,6 +533,7 @@ def test_a_map_expression_is_not_repeated(
 # An endpoint that answers anything
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize("seed", some(range(200), 8))
 def test_an_answer_with_anything_in_it_is_not_repeated(
     seed: int, hostile: Hostile, catalog: Any, log_config: Mapping[str, str]
@@ -534,6 +545,7 @@ def test_an_answer_with_anything_in_it_is_not_repeated(
     assert not leaks(ran, people(ran.stdout) - {PERSON})
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize("attack", some(sorted(ATTACKS), 10))
 def test_an_endpoint_of_somebody_else_is_not_repeated(
     attack: str, hostile: Hostile, catalog: Any, log_config: Mapping[str, str]
@@ -560,6 +572,7 @@ def test_each_operation_alone_may_be_attacked(
         assert not leaks(ran, people(ran.stdout) - {PERSON}), operation
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize("level", ["DEBUG", "INFO", "WARNING", "ERROR"])
 @pytest.mark.parametrize("attack", ["an echo as code", "forbidden page", "nothing"])
 def test_no_level_says_more(attack: str, level: str, hostile: Hostile) -> None:
@@ -604,6 +617,7 @@ def test_a_run_that_is_stopped_says_nothing_secret(
 # Marks
 
 
+@pytest.mark.programs
 def test_about_marks_the_secret_settings() -> None:
     """Each of them, and no other; an example is not a secret."""
     ran = run(None, "--about", "--format=json")

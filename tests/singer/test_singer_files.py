@@ -372,6 +372,7 @@ def test_a_file_may_begin_with_a_byte_order_mark(run: Any, emulator: Emulator, o
     assert run(**{option: b"\xef\xbb\xbf" + json.dumps(content).encode()}) == (0, [])
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize("option", ["--config", "--catalog", "--state"])
 def test_a_file_that_is_longer_than_the_memory_is_refused(tmp_path: Path, option: str) -> None:
     """After 64 MiB, and not when the memory is full."""
@@ -458,6 +459,7 @@ def test_no_env_file_is_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "TAP_COGNITO_USER_POOL_ID" not in os.environ
 
 
+@pytest.mark.programs
 def test_a_config_may_come_through_a_pipe() -> None:
     """Secrets need not lie on a disk: what can be read once only is enough."""
     done = subprocess.run(

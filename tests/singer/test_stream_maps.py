@@ -105,6 +105,7 @@ def test_a_map_of_a_column_that_is_not_selected_is_refused() -> None:
     TapCognito(config={**CONFIG, "stream_maps": {"users": {"email": None}}}, catalog=catalog)
 
 
+@pytest.mark.programs
 def test_a_map_of_another_form_is_one_short_line() -> None:
     """Not the JSON Schema of all maps."""
     run = run_tap({**CONFIG, "stream_maps": {"users": {"email": 5}}})

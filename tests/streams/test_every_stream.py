@@ -314,6 +314,7 @@ def test_no_secret_of_providers_and_clients_comes_out(loaded: Loaded) -> None:
 # Selection
 
 
+@pytest.mark.programs
 def test_only_users_are_read_by_default(small: Emulator) -> None:
     """A run without a catalog reads the users and asks for nothing else."""
     run = run_tap(emulator_config(small))
@@ -447,6 +448,7 @@ def test_each_operation_has_the_pace_of_its_quota(
 # What can go wrong
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize(
     ("action", "denied"),
     [
@@ -535,6 +537,7 @@ def test_what_is_deleted_in_mid_run_is_no_failure(
     assert len([row for row in table(database, "group_memberships") if row[1] == "large"]) == 60
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize(
     ("operation", "stream"),
     [
@@ -611,6 +614,7 @@ def test_a_filter_is_left_to_cognito(
     assert unhurried
 
 
+@pytest.mark.programs
 def test_a_stream_map_that_fails_is_one_line_that_names_the_setting(small: Emulator) -> None:
     """Users without an e-mail address have none to hash; the line says no value."""
     maps = {"users": {"email": "md5(email)"}}
@@ -620,6 +624,7 @@ def test_a_stream_map_that_fails_is_one_line_that_names_the_setting(small: Emula
     assert run.returncode == 1
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize(
     ("user_filter", "fault"),
     [
@@ -749,6 +754,7 @@ def _storable(text: str | None) -> str | None:
     return text and "".join("\ufffd" if char in "\0\ud83d\ud800\udc00" else char for char in text)
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize("action", [None, "ListUsers", "DescribeUserPool", "ListGroups"])
 def test_the_connection_test_tries_what_is_selected(tmp_path: Path, action: str | None) -> None:
     """`--test` makes the first request of each selected stream, and prints a line for each."""
@@ -767,6 +773,7 @@ def test_the_connection_test_tries_what_is_selected(tmp_path: Path, action: str 
     ]
 
 
+@pytest.mark.programs
 def test_the_connection_test_of_nothing_fails(tmp_path: Path) -> None:
     """`--test` with no stream selected is an error, not a success."""
     with Emulator(Pool(3, seed=1)) as emulator:

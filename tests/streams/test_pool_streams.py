@@ -126,6 +126,7 @@ def test_records_are_what_boto3_answers_of_moto(
     assert found
 
 
+@pytest.mark.programs
 def test_nothing_planted_comes_out(emulator: Emulator, tmp_path: Path) -> None:
     """With every stream and column selected no secret is in a message or a line of the log."""
     done = run(emulator, tmp_path, "users", *ANSWERS, TAP_COGNITO_LOGLEVEL="DEBUG")
@@ -238,6 +239,7 @@ def test_a_pool_without_any_is_an_empty_stream(
     assert types.count("ACTIVATE_VERSION") == 1
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize(
     ("stream", "code"),
     [

@@ -22,6 +22,8 @@ from tests.support.programs import emulator_config
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+pytestmark = pytest.mark.whole_pools
+
 
 def read(
     emulator: Emulator, capfd: pytest.CaptureFixture[str], **settings: Any

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+FORKED = "tests.forked"
+"""The audit event of a program that is started here."""
 _IMPORTS = ("psycopg", "tap_cognito.tap", "tap_cognito.writer", "target_postgres.target")
 _LONGEST = 1 << 18
 """Bytes of a request."""
@@ -58,6 +60,7 @@ class Forked:
             stderr: The file that it logs to.
         """
         self.args = [str(part) for part in command]
+        sys.audit(FORKED, self.args)
         report, reported = os.pipe()
         request = json.dumps([self.args, dict(env), os.getcwd()])  # noqa: PTH109
         streams = [stream.fileno() for stream in (stdin, stdout, stderr)]

@@ -1,29 +1,38 @@
-"""Which tests are fast, in which order all begin, and what stays in one process."""
+"""Which tests start no program and are fast, in which order all begin, and what runs together."""
 
 from __future__ import annotations
 
 import functools
-import inspect
-import subprocess
-from pathlib import Path
-from types import CodeType
+import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import pytest
 from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
-from tests.support.forking import Forked
-from tests.support.paths import ROOT
+from tests.support.forking import FORKED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    import pytest
+    from pathlib import Path
 
 MELTANO = "_plugins"
 """The fixture of what runs Meltano."""
-_TESTS = ROOT / "tests"
 _SERVERS = {"postgres", "moto_url"}
-_WHOLE_POOLS = {"faults", "increments", "proven_segments", "resume", "user_listings", "user_mfa"}
+"""The fixtures of what runs in other processes."""
+_STARTS = {
+    FORKED,
+    "os.exec",
+    "os.fork",
+    "os.forkpty",
+    "os.posix_spawn",
+    "os.spawn",
+    "os.startfile",
+    "os.system",
+    "subprocess.Popen",
+}
+"""Python's audit events for programs that are started, and ours."""
+_started: list[str] = []
 _LONGEST = (
     "secrets_stay_secret",
     "user_listings",
@@ -49,16 +58,27 @@ def group(file: Path) -> str:
     return "meltano" if MELTANO in file.read_text(encoding="utf-8") else file.stem
 
 
-def is_in_process(item: pytest.Function) -> bool:
-    """Tell whether a test needs no other process, no Postgres, no Meltano and no minutes."""
-    if item.get_closest_marker("slow"):
-        return False
-    return _SERVERS.isdisjoint(item.fixturenames) and not _starts_programs(item)
+def mark(item: pytest.Function) -> None:
+    """Mark a test `in_process` and `fast` if it is, by its own marks and its fixtures."""
+    servers = _SERVERS.intersection(item.fixturenames)
+    if not (servers or item.get_closest_marker("programs") or item.get_closest_marker("slow")):
+        item.add_marker("in_process")
+        if not item.get_closest_marker("whole_pools"):
+            item.add_marker("fast")
 
 
-def reads_whole_pools(item: pytest.Function) -> bool:
-    """Tell whether a test is of a file that reads thousands of users again and again."""
-    return item.path.stem.removeprefix("test_") in _WHOLE_POOLS
+def note_programs() -> None:
+    """Let Python note each program that this process starts, from now on."""
+    sys.addaudithook(_note)
+
+
+@contextmanager
+def stays_in_process(item: pytest.Item) -> Iterator[None]:
+    """Fail a test that starts a program and isn't marked so."""
+    before = len(_started)
+    yield
+    if len(_started) > before and item.get_closest_marker("in_process"):
+        pytest.fail(f"it starts a program ({_started[before]}): mark it `programs`", pytrace=False)
 
 
 def turn(item: pytest.Function) -> int:
@@ -69,24 +89,6 @@ def turn(item: pytest.Function) -> int:
     return _LONGEST.index(name) if name in _LONGEST else len(_LONGEST)
 
 
-def _starts_programs(item: pytest.Function) -> bool:
-    """Tell whether a test, its fixtures, or what these call of ours, name what starts programs."""
-    fixtures = item._fixtureinfo.name2fixturedefs.values()  # noqa: SLF001 - nothing public has it
-    pending = [item.function, *(fixture.func for *_, fixture in fixtures)]
-    seen = set()
-    while pending:
-        value = inspect.unwrap(pending.pop())
-        if value in (subprocess, Forked):
-            return True
-        if inspect.isfunction(value) and value not in seen:
-            seen.add(value)
-            if _TESTS in Path(value.__code__.co_filename).parents:
-                pending += map(value.__globals__.get, _names(value.__code__))
-    return False
-
-
-def _names(code: CodeType) -> Iterator[str]:
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _names(constant)
+def _note(event: str, _: object) -> None:
+    if event in _STARTS:
+        _started.append(event)
