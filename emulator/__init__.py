@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from emulator.faults import FAULTS, Faults
-from emulator.planted import PEOPLE, PLANTED, SECRETS
+from emulator.planted import NEXT_KEY, OPERATORS, PEOPLE, PLACES, PLANTED, SECRETS
 from emulator.pool import Pool
 from emulator.quotas import AWS_QUOTAS
 from emulator.requestlog import Request, RequestLog
@@ -14,7 +14,10 @@ from emulator.sts import Role
 __all__ = [
     "AWS_QUOTAS",
     "FAULTS",
+    "NEXT_KEY",
+    "OPERATORS",
     "PEOPLE",
+    "PLACES",
     "PLANTED",
     "SECRETS",
     "Credential",

@@ -68,7 +68,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--account", action="append", default=[], help="may be repeated; signatures are checked"
     )
-    parser.add_argument("--sub-format", choices=["random", "regional"], default="random")
+    parser.add_argument(
+        "--sub-format", choices=["mixed", "random", "regional"], default="mixed", help="of users"
+    )
     parser.add_argument("--port", type=int, default=0, help="0 for any free one")
     parser.add_argument("--latency-ms", type=float, default=0, help="added to each response")
     parser.add_argument(

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import json
+import itertools
 import threading
 from typing import TYPE_CHECKING, NamedTuple
 
-from emulator import paging
-from emulator.errors import ApiError
-from emulator.quotas import CATEGORIES, Buckets
+from emulator import paging, wire
+from emulator.errors import INVALID, ApiError
+from emulator.quotas import AWS_QUOTAS, CATEGORIES, OF_USERS, Buckets
 from emulator.resource_operations import OPERATIONS
+from emulator.upkeep import OFFERED_IN_REPLICAS
+from emulator.user_details import UserDetails
 from emulator.user_operations import UserOperations
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from emulator.behaviour import Behaviour
-    from emulator.pool import Pool, Wire
+    from emulator.pool import Pool
+    from emulator.wire import Wire
 
 
 class Caller(NamedTuple):
@@ -46,11 +49,12 @@ class Api:
         self._behaviour = behaviour
         self._lock = threading.Lock()
         self._listings = 0
+        self._throttled = itertools.count()
         self._buckets = Buckets()
         users = UserOperations(behaviour)
         self._operations = {
             **OPERATIONS,
-            "AdminGetUser": users.get_user,
+            **UserDetails(behaviour).operations,
             "ListUsers": users.list_users,
             "ListUsersInGroup": users.list_members,
         }
@@ -67,10 +71,13 @@ class Api:
         if operation not in CATEGORIES:
             raise ApiError("UnknownOperationException", f"{operation} is not emulated.")
         if not self._within_quota(operation, pool_id, caller):
-            raise ApiError("TooManyRequestsException", "Rate exceeded")
-        self._refuse(operation, pool_id, caller)
+            text = "Too many requests" if next(self._throttled) % 2 else "Rate exceeded"
+            raise ApiError("TooManyRequestsException", text)
+        self._refuse(operation, parameters, caller)
         if operation == "ListUserPools":
-            return json.dumps(self._list_pools(parameters, caller))
+            return wire.dumps(self._list_pools(parameters, caller))
+        if operation == "GetProvisionedLimit":
+            return wire.dumps(self._limit(parameters))
         if operation == "DescribeUserPoolDomain":
             pool = self._pool_of_domain(str(parameters.get("Domain")), caller)
             if pool is None:
@@ -79,8 +86,11 @@ class Api:
             pool = self.pools.get((caller.account, caller.region, pool_id))
         if pool is None:
             raise _no_pool(pool_id)
+        if pool.is_replica and operation not in OFFERED_IN_REPLICAS:
+            message = f"{operation} is not supported in a secondary Region."
+            raise ApiError("OperationNotEnabledException", message)
         answer = self._operations[operation](pool, parameters)
-        return answer if isinstance(answer, str) else json.dumps(answer)
+        return answer if isinstance(answer, str) else wire.dumps(answer)
 
     def _within_quota(self, operation: str, pool_id: str, caller: Caller) -> bool:
         behaviour, category = self._behaviour, CATEGORIES[operation]
@@ -94,14 +104,17 @@ class Api:
         if is_listing and behaviour.quota is not None:
             quota = behaviour.quota
         wanted: dict[Hashable, float | None] = {(category, caller.account, caller.region): quota}
-        if category not in {"UserList", "UserRead"}:
+        if category not in OF_USERS:
             wanted[operation, pool_id, caller.account, caller.region] = behaviour.quota_per_pool
         return self._buckets.take(wanted)
 
-    def _refuse(self, operation: str, pool_id: str, caller: Caller) -> None:
-        refused = self._behaviour.refused
+    def _refuse(self, operation: str, parameters: Wire, caller: Caller) -> None:
+        refuse, refused = self._behaviour.refuse, self._behaviour.refused
+        if refuse and (error := refuse(operation, parameters)):
+            raise error
         if not refused:
             return
+        pool_id = str(parameters.get("UserPoolId", "*"))
         scopes = ("", *(f"{scope}/" for scope in (pool_id, caller.region, caller.account)))
         for key in (scope + name for scope in scopes for name in (operation, "*")):
             if code := refused.get(key):
@@ -111,6 +124,16 @@ class Api:
                     raise _no_pool(pool_id)
                 status = 500 if code == "InternalErrorException" else 400
                 raise ApiError(code, f"{operation} is refused.", status)
+
+    def _limit(self, parameters: Wire) -> Wire:
+        definition = parameters.get("LimitDefinition") or {}
+        category = (definition.get("Attributes") or {}).get("Category", "")
+        if category not in AWS_QUOTAS:
+            raise ApiError(INVALID, f"No such category: {category}")
+        free = int(AWS_QUOTAS[category])
+        value = int(self._behaviour.quotas.get(category, free))
+        limit = {"ProvisionedLimitValue": value, "FreeLimitValue": free}
+        return {"Limit": {"LimitDefinition": definition, **limit}}
 
     def _list_pools(self, parameters: Wire, caller: Caller) -> Wire:
         members = ("Id", "Name", "LambdaConfig", "Status", "LastModifiedDate", "CreationDate")

@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
+    from emulator.errors import ApiError
     from emulator.faults import Faults
     from emulator.signing import Credential
     from emulator.sts import Role
+    from emulator.wire import Wire
 
 
 @dataclass(kw_only=True)
@@ -28,6 +30,10 @@ class Behaviour:
         denied: IAM actions that are refused, such as "cognito-idp:DescribeUserPool".
         refused: Error codes by operation; `pool_id/operation` means one pool, and a region or an
             account in its place all of its pools; the operation may be "*".
+        refuse: Decides on each request, by its operation and its parameters, with which error it
+            is refused, None for not at all.
+        page_sizes: How many items are on a page at most, by operation, for those whose pages are
+            large or whose lists are never paged in practice.
         ignore_filter: Whether ListUsers returns all users whatever the Filter.
         refuse_filter: Whether ListUsers refuses every Filter.
         filter_after_paging: Whether ListUsers applies a Filter to each page of the whole pool, so
@@ -36,10 +42,13 @@ class Behaviour:
             "" is the listing without one.
         token_lifetime: Pages of users after which a listing's token has expired, None for never.
         token_expiries: How many tokens expire at most, None for no limit.
+        next_key: A name that each token of these listings holds in the place of the last user's.
         token_loop: Pages of users after which a listing goes round for ever, None for never.
         reorder: Whether each listing of users has an order of its own.
         empty_pages: Share of the pages of users that are empty, with a token; as often, one more
             empty page follows the last user.
+        begin_empty: How the Filters begin whose listings begin with an empty page, such as
+            "username"; several beginnings in a tuple.
         short_pages: Share of the pages of users that hold fewer users than there are.
         seed: Decides on order and on empty and short pages.
         credentials: Known credentials by access key id; None accepts every request, as that of
@@ -57,15 +66,19 @@ class Behaviour:
     quota_per_pool: float | None = None
     denied: Collection[str] = frozenset()
     refused: Mapping[str, str] = field(default_factory=dict)
+    refuse: Callable[[str, Wire], ApiError | None] | None = None
+    page_sizes: Mapping[str, int] = field(default_factory=dict)
     ignore_filter: bool = False
     refuse_filter: bool = False
     filter_after_paging: bool = False
     ends_early: Mapping[str, int] = field(default_factory=dict)
     token_lifetime: int | None = None
     token_expiries: int | None = None
+    next_key: str | None = None
     token_loop: int | None = None
     reorder: bool = False
     empty_pages: float = 0.0
+    begin_empty: str | tuple[str, ...] = ()
     short_pages: float = 0.0
     seed: int = 0
     credentials: Mapping[str, Credential] | None = None

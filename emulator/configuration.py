@@ -35,6 +35,11 @@ def arn(pool_id: str) -> str:
     return f"arn:aws:cognito-idp:{region}:{ACCOUNT}:userpool/{pool_id}"
 
 
+def is_bare(pool_id: str) -> bool:
+    """Return whether a pool has set up little, which its id decides."""
+    return pool_id[-1] in "02468"
+
+
 def description(pool_id: str, tier: Tier) -> dict[str, Any]:
     """Return the pool itself, as UserPoolType: every member that the tier has.
 
@@ -123,6 +128,9 @@ def description(pool_id: str, tier: Tier) -> dict[str, Any]:
         "AcrConfiguration": {"urn:example:mfa": {"AcrValue": "mfa"}},
         **DATES,
     }
+    if is_bare(pool_id):
+        described |= {"EmailConfiguration": {}, "LambdaConfig": {}, "UserPoolTags": {}}
+        del described["DeviceConfiguration"]
     if tier != "LITE":
         described["Policies"]["SignInPolicy"] = {"AllowedFirstAuthFactors": ["PASSWORD"]}
     if tier == "PLUS":

@@ -27,12 +27,18 @@ class Received(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """A response; `code` is that of an error of the service."""
+    """A response; `code` and `message` are those of an error of the service."""
 
     status: int
     body: bytes
     content_type: str = "application/x-amz-json-1.1"
     code: str | None = None
+    message: str = ""
+
+
+def request_id(number: int) -> str:
+    """Return the id of a request by its number."""
+    return f"00000000-0000-4000-8000-{number:012x}"
 
 
 def encode(reply: Reply, fault: Fault, number: int) -> bytes:
@@ -43,15 +49,16 @@ def encode(reply: Reply, fault: Fault, number: int) -> bytes:
     head = (
         f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}\r\n"
         f"Content-Type: {reply.content_type}\r\n"
-        f"x-amzn-RequestId: 00000000-0000-4000-8000-{number:012x}\r\n"
+        f"x-amzn-RequestId: {request_id(number)}\r\n"
     )
     if reply.code:
-        head += f"x-amzn-ErrorType: {reply.code}:\r\n"
+        head += f"x-amzn-errortype: {reply.code}:\r\n"
+        head += f"x-amzn-errormessage: {' '.join(reply.message.split())}\r\n"
     if fault.length != "none":
         head += f"Content-Length: {len(body if fault.length == 'sent' else reply.body)}\r\n"
     if fault.end == "close":
         head += "Connection: close\r\n"
-    return f"{head}\r\n".encode("latin-1") + body
+    return f"{head}\r\n".encode("latin-1", "replace") + body
 
 
 class Server(socketserver.ThreadingTCPServer):

@@ -8,11 +8,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 INVALID = "InvalidParameterException"
-PAGING_MARKER = "Paging Marker is Invalid for Request"
 
 
 class ApiError(Exception):
-    """An error that goes to the client: its code, its message, its HTTP status."""
+    """An error that goes to the client: its code, its message, its HTTP status.
+
+    `{request_id}` in a message stands for the id of the request.
+    """
 
     def __init__(self, code: str, message: str, status: int = 400) -> None:
         super().__init__(message)

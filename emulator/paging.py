@@ -1,17 +1,16 @@
-"""Pagination tokens, and lists that are read page by page."""
+"""Lists that are read page by page."""
 
 from __future__ import annotations
 
-import base64
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from emulator.errors import INVALID, PAGING_MARKER, ApiError
+from emulator import tokens
+from emulator.errors import INVALID, ApiError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from emulator.pool import Wire
+    from emulator.wire import Wire
 
 _PAGE_SIZE = 60
 
@@ -48,29 +47,40 @@ def page(
         ApiError: the token or the number of items is refused.
     """
     size, given = limit(parameters, limit_name, largest), parameters.get("NextToken")
-    after = decode(given, name)[-1] if given else ""
+    after = tokens.decode(given, name)[0] if given else ""
     keys = sorted(key for key in items if key > after)
     answer: Wire = {name: [items[key] for key in keys[:size]]}
     if len(keys) > size:
-        answer["NextToken"] = encode(name, keys[size - 1])
+        answer["NextToken"] = tokens.encode(name, (keys[size - 1],), keys[size - 1])
     return answer
 
 
-def encode(listing: str, *position: str | int) -> str:
-    """Make the token with which a listing continues at a position."""
-    return base64.urlsafe_b64encode(json.dumps((listing, *position)).encode()).decode()
+def page_of(
+    items: Sequence[Wire],
+    parameters: Wire,
+    name: str,
+    token_name: str = "NextToken",  # noqa: S107 - a parameter's name
+    *,
+    size: int = _PAGE_SIZE,
+) -> Wire:
+    """Return a page of a list that has an order of its own.
 
-
-def decode(token: str, listing: str) -> list[Any]:
-    """Return the position that a token of this listing stands for.
+    Args:
+        items: All of them.
+        parameters: Of the request; its token is good for the same `UserPoolId`, `Username`, ...
+        name: The member of the answer that holds them.
+        token_name: The member that holds the token.
+        size: How many are on a page.
 
     Raises:
-        ApiError: the token is that of another listing, or none.
+        ApiError: the token is refused.
     """
-    try:
-        owner, *position = json.loads(base64.urlsafe_b64decode(token))
-    except (ValueError, TypeError):
-        owner = None
-    if owner != listing:
-        raise ApiError(INVALID, PAGING_MARKER)
-    return list(position)
+    meant = sorted((key, value) for key, value in parameters.items() if isinstance(value, str))
+    listing = f"{name} {[(key, value) for key, value in meant if key != token_name]}"
+    given = parameters.get(token_name)
+    start = tokens.decode(given, listing)[0] if given else 0
+    answer: Wire = {name: list(items[start : start + size])}
+    if start + size < len(items):
+        owner = str(parameters.get("Username", ""))
+        answer[token_name] = tokens.encode(listing, (start + size,), owner, start // size + 1)
+    return answer

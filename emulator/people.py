@@ -7,7 +7,10 @@ import random
 from hashlib import blake2b
 from typing import Literal
 
-SubFormat = Literal["random", "regional"]
+from emulator import federation
+from emulator.wire import date
+
+SubFormat = Literal["mixed", "random", "regional"]
 
 LOGINS = {
     "Ada Lovelace": "ada",
@@ -28,11 +31,14 @@ Mfa = tuple[str, ...]
 """MFA settings, the preferred one first."""
 
 _NAMES = tuple((json.dumps(name, ensure_ascii=False), login) for name, login in LOGINS.items())
+EXTERNAL = "EXTERNAL_PROVIDER"
+"""The status of a provider's user."""
+
 _PLANS = ("free", "free", "team", "business", "", None)
 _STATUSES = (
     *("CONFIRMED",) * 11,
     *("UNCONFIRMED",) * 3,
-    *("EXTERNAL_PROVIDER",) * 2,
+    *(EXTERNAL,) * 2,
     *("FORCE_CHANGE_PASSWORD", "RESET_REQUIRED", "ARCHIVED", "COMPROMISED"),
 )
 _MFA: tuple[Mfa, ...] = (
@@ -49,27 +55,38 @@ _VARIANT = bytes(byte & 0x3F | 0x80 for byte in range(256))
 
 
 # Digits 2, 4, 6 and 8 of a `sub` in newer pools, where they were seen.
-_REGIONS = {"us-east-1": "4848", "eu-west-1": "2544", "us-west-2": "8130"}
+_REGIONS = {
+    "us-east-1": "4848",
+    "eu-west-1": "2544",
+    "us-west-2": "8130",
+    "eu-central-1": "3482",
+    "eu-north-1": "0c9c",
+}
 
 
-def keys(count: int, seed: int | str, region: str | None = None) -> bytes:
+def keys(count: int, seed: int | str, region: str, sub_format: SubFormat, first: int = 0) -> bytes:
     """Return `count` random UUIDs of 16 bytes, one after the other.
 
     Args:
         count: How many.
         seed: Decides on them.
-        region: Whose digits they have as in newer pools, None for version-4 UUIDs.
+        region: Whose digits they have, if they are as in newer pools.
+        sub_format: As in older pools, version-4 UUIDs, or as in newer ones, or by turns.
+        first: The ordinal of the first one.
     """
     joined = bytearray(random.Random(seed).randbytes(16 * count))  # noqa: S311 - repeatable
-    if region:
+    joined[8::16] = joined[8::16].translate(_VARIANT)
+    if sub_format != "regional":
+        joined[6::16] = joined[6::16].translate(_VERSION)
+    if sub_format != "random":
+        start, step = (0, 16) if sub_format == "regional" else ((first + 1) % 2 * 16, 32)
         digits = _REGIONS.get(region) or blake2b(region.encode()).hexdigest()[:4]
         for index, digit in enumerate(f"{digits}01"):
             second_digit = bytes(byte & 0xF0 | int(digit, 16) for byte in range(256))
-            joined[index::16] = joined[index::16].translate(second_digit)
-        joined[6::16] = b"\x70" * count
-    else:
-        joined[6::16] = joined[6::16].translate(_VERSION)
-    joined[8::16] = joined[8::16].translate(_VARIANT)
+            places = slice(start + index, None, step)
+            joined[places] = joined[places].translate(second_digit)
+        places = slice(start + 6, None, step)
+        joined[places] = b"\x70" * len(joined[places])
     return bytes(joined)
 
 
@@ -91,8 +108,12 @@ def user(ordinal: int, key: bytes) -> str:
     plan = _PLANS[plan_index]
     created = _EPOCH_MS + since
     changed = created + (luck % _YEAR_MS if percent % 3 else 0)
+    status = _STATUSES[status_index]
     username, identity = f"{login}.{ordinal}", sub(key)
-    attributes = f'{{"Name":"sub","Value":"{identity}"}},{{"Name":"name","Value":{name}}}'
+    is_local = federation.is_linked(ordinal) or not (
+        status == EXTERNAL or federation.is_link(ordinal)
+    )
+    attributes = f'{{"Name":"name","Value":{name}}}'
     if percent % 20:
         attributes += f',{{"Name":"email","Value":"{username}@example.com"}}'
         verified = "true" if percent % 9 else "false"
@@ -102,11 +123,22 @@ def user(ordinal: int, key: bytes) -> str:
         attributes += f',{{"Name":"custom:plan"{value}}}'
     if percent % 4 == 0:
         attributes += f',{{"Name":"phone_number","Value":"+1555{ordinal:07d}"}}'
+    if is_local and federation.is_linked(ordinal):
+        status = "CONFIRMED"
+        attributes += "," + federation.attribute(ordinal + 1, "linked", created, is_primary=False)
+    elif not is_local:
+        status = EXTERNAL
+        login = "linked" if federation.is_link(ordinal) else login
+        attributes += "," + federation.attribute(ordinal, login, created, is_primary=True)
+        username = federation.username(ordinal, login)
+    # Answers up to 2023 have `sub` first, those since 2025 last.
+    own = f'{{"Name":"sub","Value":"{identity}"}}'
+    attributes = f"{attributes},{own}" if plan_index % 2 else f"{own},{attributes}"
     return (
-        f'{{"Username":"{identity if percent % 2 else username}","Attributes":[{attributes}],'
-        f'"UserCreateDate":{created / 1000},"UserLastModifiedDate":{changed / 1000},'
-        f'"Enabled":{"true" if percent % 25 else "false"},'
-        f'"UserStatus":"{_STATUSES[status_index]}"}}'
+        f'{{"Username":"{identity if percent % 2 and is_local else username}",'
+        f'"Attributes":[{attributes}],'
+        f'"UserCreateDate":{date(created)},"UserLastModifiedDate":{date(changed)},'
+        f'"Enabled":{"true" if percent % 25 else "false"},"UserStatus":"{status}"}}'
     )
 
 

@@ -11,11 +11,15 @@ from emulator.resources import (
     PRIVATE_KEY,
     PROVIDER_SECRET,
 )
+from emulator.sign_ins import ADDRESS, CITY, DEVICE
+from emulator.signing import OPERATOR, ROLE
 from emulator.sts import SECRET, TOKEN
+from emulator.upkeep import CLIENT_SECRET_VALUE
 
 SECRETS = (
     CLIENT_SECRET,
     CLIENT_SECRET_NAME,
+    CLIENT_SECRET_VALUE,
     PROVIDER_SECRET,
     PRIVATE_KEY,
     SMS_EXTERNAL_ID,
@@ -29,4 +33,13 @@ SECRETS = (
 PEOPLE = (*LOGINS, *(f"{login}." for login in LOGINS.values()), "@example.com", "+1555")
 """Parts of the users' names, addresses and numbers, which may be in no log and no error."""
 
-PLANTED = SECRETS + PEOPLE
+PLACES = (ADDRESS, CITY, DEVICE)
+"""Where from and with what users sign in: in no log and no error, and in no output unasked."""
+
+OPERATORS = (ROLE, OPERATOR)
+"""Who reads: the role and the session that AWS's denials name, which may be in no log."""
+
+NEXT_KEY = "zqperson.next.key@zqperson.example"
+"""A name for pagination tokens to hold (see `Behaviour.next_key`), which may be in no output."""
+
+PLANTED = SECRETS + PEOPLE + PLACES

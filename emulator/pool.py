@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from emulator import configuration, resources
-from emulator.users import Users, Wire
+from emulator import configuration, resources, sign_ins, upkeep
+from emulator.users import Users
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from emulator.people import SubFormat
-
-__all__ = ["Pool", "Wire"]
+    from emulator.wire import Wire
 
 
 class Pool(Users):
     """One user pool, safe to change while it is served.
+
+    It has everything that its tier offers; one whose id ends with an even digit has set up little,
+    and what it lacks comes as an empty object or not at all, as in new pools.
 
     Everything is as in the API's JSON. To delete a group, or anything else of these, delete its
     entry.
@@ -34,6 +36,16 @@ class Pool(Users):
         mfa_configuration: The answer of GetUserPoolMfaConfig.
         risk_configurations: RiskConfigurationType by client id, "" for the pool's own.
         log_configurations: LogConfigurationType of each log.
+        session_configuration: The answer of GetUserPoolSessionConfiguration.
+        client_sessions: ClientSSOSessionConfigType by client id, of those that have set it.
+        client_secrets: ClientSecretDescriptorType of each secret, by client id.
+        replicas: UserPoolReplicaType of each region.
+        recoveries: RestorationType of each restore, the newest first.
+        factors: Each user's AuthFactorType, by name. These and what follows are derived from the
+            name, unless they are set.
+        sessions: Each user's SessionDescriptionType, by name.
+        auth_events: Each user's AuthEventType, the newest first, by name.
+        devices: Each user's DeviceType, by name.
     """
 
     def __init__(  # noqa: PLR0913 - a pool has many sides
@@ -42,7 +54,7 @@ class Pool(Users):
         seed: int = 0,
         pool_id: str = "us-east-1_Emulated1",
         *,
-        sub_format: SubFormat = "random",
+        sub_format: SubFormat = "mixed",
         tier: configuration.Tier = "PLUS",
         region: str | None = None,
         account: str = resources.ACCOUNT,
@@ -53,17 +65,19 @@ class Pool(Users):
             size: How many users there are at the start.
             seed: Decides on their names, dates and attributes.
             pool_id: The pool's id, which begins with its region.
-            sub_format: "random" for version-4 UUIDs, "regional" for those of newer pools.
+            sub_format: "random" for version-4 UUIDs, "regional" for those of newer pools, "mixed"
+                for both by turns.
             tier: The feature plan; a lower one lacks what it lacks at AWS.
             region: Where it is served, default the id's; a replica has another one.
             account: Whose it is.
         """
         home, _, _ = pool_id.partition("_")
-        super().__init__(size, seed, home if sub_format == "regional" else None)
+        super().__init__(size, seed, home, sub_format)
         self.id = pool_id
         self.region = region or home
         self.account = account
         self.description = configuration.description(pool_id, tier)
+        is_bare = configuration.is_bare(pool_id)
         self.groups = {group["GroupName"]: group for group in resources.groups(pool_id)}
         self.providers = {item["ProviderName"]: item for item in resources.providers(pool_id)}
         self.clients = {client["ClientId"]: client for client in resources.clients(pool_id)}
@@ -80,6 +94,21 @@ class Pool(Users):
             first_client: configuration.risk(pool_id, first_client),
         }
         self.log_configurations = configuration.log_delivery(pool_id, tier)
+        self.session_configuration = upkeep.sessions(
+            pool_id, is_tracked=tier != "LITE" and not is_bare
+        )
+        self.client_sessions = upkeep.client_sessions(self.clients)
+        self.client_secrets = upkeep.client_secrets(self.clients)
+        self.replicas = [] if is_bare else upkeep.replicas(pool_id)
+        self.recoveries = [] if is_bare else upkeep.recoveries()
+        self.factors = sign_ins.Details(
+            lambda name: sign_ins.factors(self.user(name), self.mfa(name))
+        )
+        self.sessions = sign_ins.Details(
+            lambda name: sign_ins.sessions(self._known(name), list(self.clients))
+        )
+        self.auth_events = sign_ins.Details(lambda name: sign_ins.auth_events(self._known(name)))
+        self.devices = sign_ins.Details(lambda name: sign_ins.devices(self._known(name), home))
 
     @classmethod
     def from_users(cls, users: Iterable[Wire], pool_id: str = "us-east-1_Emulated1") -> Pool:
@@ -88,6 +117,14 @@ class Pool(Users):
         for user in users:
             pool._add(user)
         return pool
+
+    def _known(self, username: str) -> str:
+        return str(self.user(username)["Username"])
+
+    @property
+    def is_replica(self) -> bool:
+        """Whether it is served in another region than its own."""
+        return self.region != self.id.partition("_")[0]
 
     @property
     def estimate(self) -> int | None:

@@ -12,15 +12,25 @@ if TYPE_CHECKING:
 
 _OPERATIONS = {
     "UserList": "ListUsers ListUsersInGroup",
-    "UserRead": "AdminGetUser",
+    "UserRead": "AdminGetUser AdminGetUserAuthFactors",
+    # AWS's list of 2026 lacks the operations on sessions, secrets, replicas and restores.
+    "UserResourceRead": "AdminListDevices AdminListUserAuthEvents AdminListUserSessions",
     "UserPoolRead": "DescribeUserPool ListUserPools",
-    "UserPoolClientRead": "DescribeUserPoolClient ListUserPoolClients",
-    "UserPoolResourceRead": (
-        "DescribeIdentityProvider DescribeRiskConfiguration DescribeUserPoolDomain "
-        "GetLogDeliveryConfiguration GetUserPoolMfaConfig ListGroups ListIdentityProviders "
-        "ListResourceServers"
+    "UserPoolClientRead": (
+        "DescribeUserPoolClient GetUserPoolClientSessionConfiguration ListUserPoolClients "
+        "ListUserPoolClientSecrets"
     ),
+    "UserPoolResourceRead": (
+        "DescribeIdentityProvider DescribePointInTimeRecovery DescribeRiskConfiguration "
+        "DescribeUserPoolDomain GetLogDeliveryConfiguration GetUserPoolMfaConfig "
+        "GetUserPoolSessionConfiguration ListGroups ListIdentityProviders "
+        "ListPointInTimeRecoveries ListResourceServers ListUserPoolReplicas"
+    ),
+    "GetProvisionedLimit": "GetProvisionedLimit",
 }
+OF_USERS = frozenset({"UserList", "UserRead", "UserResourceRead"})
+"""The categories in which an operation on one pool has no quota of its own."""
+
 CATEGORIES: Mapping[str, str] = {
     operation: category for category, names in _OPERATIONS.items() for operation in names.split()
 }
@@ -29,9 +39,11 @@ CATEGORIES: Mapping[str, str] = {
 AWS_QUOTAS: Mapping[str, float] = {
     "UserList": 30,
     "UserRead": 120,
+    "UserResourceRead": 50,
     "UserPoolRead": 15,
     "UserPoolClientRead": 15,
     "UserPoolResourceRead": 20,
+    "GetProvisionedLimit": 1,
 }
 """AWS's defaults, requests per second in each account and region."""
 

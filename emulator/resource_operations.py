@@ -10,7 +10,8 @@ from emulator.errors import ApiError, find
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
-    from emulator.pool import Pool, Wire
+    from emulator.pool import Pool
+    from emulator.wire import Wire
 
 
 def _list_groups(pool: Pool, parameters: Wire) -> Wire:
@@ -34,8 +35,7 @@ def _describe_provider(pool: Pool, parameters: Wire) -> Wire:
 
 
 def _describe_client(pool: Pool, parameters: Wire) -> Wire:
-    name = str(parameters.get("ClientId"))
-    return {"UserPoolClient": find(pool.clients, name, f"User pool client {name} does not exist.")}
+    return {"UserPoolClient": pool.clients[_client(pool, parameters)]}
 
 
 def _describe_pool(pool: Pool, _parameters: Wire) -> Wire:
@@ -65,7 +65,7 @@ def _describe_risk(pool: Pool, parameters: Wire) -> Wire:
         raise ApiError("UserPoolAddOnNotEnabledException", message)
     client = parameters.get("ClientId") or ""
     if client:
-        find(pool.clients, client, f"User pool client {client} does not exist.")
+        _client(pool, parameters)
     unset = {"UserPoolId": pool.id} | ({"ClientId": client} if client else {})
     return {"RiskConfiguration": pool.risk_configurations.get(client, unset)}
 
@@ -73,6 +73,52 @@ def _describe_risk(pool: Pool, parameters: Wire) -> Wire:
 def _get_log_delivery(pool: Pool, _parameters: Wire) -> Wire:
     configuration = {"UserPoolId": pool.id, "LogConfigurations": pool.log_configurations}
     return {"LogDeliveryConfiguration": configuration}
+
+
+def _get_sessions(pool: Pool, _parameters: Wire) -> Wire:
+    return pool.session_configuration
+
+
+def _get_client_sessions(pool: Pool, parameters: Wire) -> Wire:
+    client = _client(pool, parameters)
+    default = {"MaxValidityMinutes": 60}
+    session = pool.client_sessions.get(client, default)
+    return {"UserPoolId": pool.id, "ClientId": client, "SSOSession": session}
+
+
+def _list_client_secrets(pool: Pool, parameters: Wire) -> Wire:
+    return {"ClientSecrets": pool.client_secrets.get(_client(pool, parameters), [])}
+
+
+def _list_replicas(pool: Pool, parameters: Wire) -> Wire:
+    return paging.page_of(pool.replicas, parameters, "UserPoolReplicas", size=1)
+
+
+def _list_recoveries(pool: Pool, parameters: Wire) -> Wire:
+    _check_recovery(pool)
+    shown = ("RestoreId", "RestoreStatus", "RestoreTimestamp")
+    found = [{name: item[name] for name in shown if name in item} for item in pool.recoveries]
+    size = paging.limit(parameters, "MaxResults")
+    return paging.page_of(found, parameters, "Restorations", size=size)
+
+
+def _describe_recovery(pool: Pool, parameters: Wire) -> Wire:
+    _check_recovery(pool)
+    found = {item["RestoreId"]: item for item in pool.recoveries}
+    name = str(parameters.get("RestoreId"))
+    return {"Restoration": find(found, name, f"Restoration {name} does not exist.")}
+
+
+def _check_recovery(pool: Pool) -> None:
+    if pool.description.get("UserPoolTier") == "LITE":
+        message = "Point-in-time recovery is not available in this tier."
+        raise ApiError("FeatureUnavailableInTierException", message)
+
+
+def _client(pool: Pool, parameters: Wire) -> str:
+    name = str(parameters.get("ClientId"))
+    find(pool.clients, name, f"User pool client {name} does not exist.")
+    return name
 
 
 def _only(items: Mapping[str, Wire], fields: Collection[str]) -> dict[str, Wire]:
@@ -84,14 +130,20 @@ def _only(items: Mapping[str, Wire], fields: Collection[str]) -> dict[str, Wire]
 
 OPERATIONS: Mapping[str, Callable[[Pool, Wire], Wire]] = {
     "DescribeIdentityProvider": _describe_provider,
+    "DescribePointInTimeRecovery": _describe_recovery,
     "DescribeRiskConfiguration": _describe_risk,
     "DescribeUserPool": _describe_pool,
     "DescribeUserPoolClient": _describe_client,
     "DescribeUserPoolDomain": _describe_domain,
     "GetLogDeliveryConfiguration": _get_log_delivery,
+    "GetUserPoolClientSessionConfiguration": _get_client_sessions,
     "GetUserPoolMfaConfig": _get_mfa_config,
+    "GetUserPoolSessionConfiguration": _get_sessions,
     "ListGroups": _list_groups,
     "ListIdentityProviders": _list_providers,
+    "ListPointInTimeRecoveries": _list_recoveries,
     "ListResourceServers": _list_resource_servers,
+    "ListUserPoolClientSecrets": _list_client_secrets,
     "ListUserPoolClients": _list_clients,
+    "ListUserPoolReplicas": _list_replicas,
 }

@@ -11,7 +11,7 @@ PROVIDER_SECRET = "planted-provider-secret-8b2e6d30"  # noqa: S105
 PRIVATE_KEY = "planted-private-key-c51a9e44"
 ANALYTICS_EXTERNAL_ID = "planted-analytics-external-id-e9174b60"
 ACCOUNT = "123456789012"
-DATES = {"CreationDate": 1_577_934_245.678, "LastModifiedDate": 1_735_787_045.123}
+DATES = {"CreationDate": 1_577_934_245.67, "LastModifiedDate": 1_735_787_046.123}
 
 
 def groups(pool_id: str) -> list[dict[str, Any]]:

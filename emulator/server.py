@@ -13,8 +13,8 @@ from urllib.parse import parse_qsl
 from emulator import signing, sts
 from emulator.api import Api, Caller
 from emulator.behaviour import Behaviour
-from emulator.connection import Received, Reply, Server, encode
-from emulator.errors import ApiError
+from emulator.connection import Received, Reply, Server, encode, request_id
+from emulator.errors import INVALID, ApiError
 from emulator.faults import FAULTS, Fault, Outage
 from emulator.pool import Pool
 from emulator.requestlog import Request, RequestLog
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from emulator.pool import Wire
+    from emulator.wire import Wire
 
 _TARGET = "AWSCognitoIdentityProviderService."
 _NO_FAULT = Fault()
@@ -124,7 +124,7 @@ class Emulator(Behaviour):
     def _respond(self, received: Received) -> tuple[bytes, str]:
         if not received.line.startswith("POST / "):
             return encode(self._control(received.line), _NO_FAULT, 0), "open"
-        start = time.monotonic()
+        start, number = time.monotonic(), next(self._numbers)
         target = received.headers.get("x-amz-target")
         parameters: Wire
         if target is None:
@@ -135,10 +135,11 @@ class Emulator(Behaviour):
             operation = target.removeprefix(_TARGET)
         self._schedule.advance(operation)
         name, fault = self._fault(operation)
-        caller, reply = self._reply(operation, parameters, received, is_sts=target is None)
+        caller, reply = self._reply(operation, parameters, received, number, is_sts=target is None)
         outcome = name or reply.code or "ok"
         if fault.code:
-            reply = _refusal(ApiError(fault.code, "Injected", fault.status), is_sts=target is None)
+            error = ApiError(fault.code, "Injected", fault.status)
+            reply = _refusal(error, number, is_sts=target is None)
         elif fault.page:
             reply = Reply(fault.status, fault.page, "text/html")
         self._stopping.wait(self.latency + (self.slow_seconds if fault.slow else 0))
@@ -155,7 +156,7 @@ class Emulator(Behaviour):
             account=caller.account,
         )
         self.log.requests.append(request)
-        return encode(reply, fault, next(self._numbers)), fault.end
+        return encode(reply, fault, number), fault.end
 
     def _fault(self, operation: str) -> tuple[str | None, Fault]:
         for outage in self._outages:
@@ -165,7 +166,7 @@ class Emulator(Behaviour):
         return name, FAULTS[name] if name else _NO_FAULT
 
     def _reply(
-        self, operation: str, parameters: Wire, received: Received, *, is_sts: bool
+        self, operation: str, parameters: Wire, received: Received, number: int, *, is_sts: bool
     ) -> tuple[Caller, Reply]:
         scope = signing.scope(received.headers)
         region = scope.region if scope else self.pool.region
@@ -183,7 +184,7 @@ class Emulator(Behaviour):
             else:
                 reply = Reply(200, self._api.answer(operation, parameters, caller).encode())
         except ApiError as error:
-            reply = _refusal(error, is_sts=is_sts)
+            reply = _refusal(error, number, is_sts=is_sts)
         return Caller(identity.account, region, identity.arn), reply
 
     def _control(self, line: str) -> Reply:
@@ -197,8 +198,12 @@ class Emulator(Behaviour):
         return Reply(200, json.dumps(stats).encode(), "application/json")
 
 
-def _refusal(error: ApiError, *, is_sts: bool) -> Reply:
+def _refusal(error: ApiError, number: int, *, is_sts: bool) -> Reply:
+    message = error.message.replace("{request_id}", request_id(number))
     if is_sts:
-        return Reply(error.status, sts.refusal(error).encode(), "text/xml", error.code)
-    body = json.dumps({"__type": error.code, "message": error.message})
-    return Reply(error.status, body.encode(), code=error.code)
+        body = sts.refusal(error)
+        return Reply(error.status, body.encode(), "text/xml", error.code, message)
+    content = {"__type": error.code, "message": message}
+    if error.code == INVALID and number % 2:
+        content["reasonCode"] = "InvalidParameter"
+    return Reply(error.status, json.dumps(content).encode(), code=error.code, message=message)

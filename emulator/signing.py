@@ -14,6 +14,10 @@ from emulator.resources import ACCOUNT
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping
 
+# Fake names, for tests to look for: who may call is nobody's business but the caller's.
+ROLE = "zqperson-reader"
+OPERATOR = "zqperson.operator@zqperson.example"
+
 _HEADER = re.compile(
     r"AWS4-HMAC-SHA256 Credential=([^/]+)/(\d{8})/([^/]+)/([^/]+)/aws4_request, ?"
     r"SignedHeaders=([^,]+), ?Signature=([0-9a-f]{64})"
@@ -35,7 +39,7 @@ class Credential(NamedTuple):
     session_token: str | None = None
     expires: float | None = None
     account: str = ACCOUNT
-    identity: str = "user/reader"
+    identity: str = f"assumed-role/{ROLE}/{OPERATOR}"
 
     @property
     def arn(self) -> str:

@@ -1,4 +1,4 @@
-"""ListUsers, ListUsersInGroup and AdminGetUser."""
+"""ListUsers and ListUsersInGroup."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ import random
 import threading
 from typing import TYPE_CHECKING
 
-from emulator import filters, paging
-from emulator.errors import INVALID, PAGING_MARKER, ApiError, find
+from emulator import filters, paging, tokens
+from emulator.errors import INVALID, ApiError, find
 
 if TYPE_CHECKING:
     from emulator.behaviour import Behaviour
-    from emulator.pool import Pool, Wire
+    from emulator.pool import Pool
+    from emulator.wire import Wire
 
 _BEYOND = 1 << 62
 
 
 class UserOperations:
-    """The operations on users, as a behaviour wants them."""
+    """The listings of users, as a behaviour wants them."""
 
     def __init__(self, behaviour: Behaviour) -> None:
         """Follow `behaviour` as it is at the time of each request."""
@@ -50,18 +51,6 @@ class UserOperations:
         listing = f"{pool.id} ListUsersInGroup {group}"
         return self._page(pool, parameters, listing, "NextToken", group=group)
 
-    def get_user(self, pool: Pool, parameters: Wire) -> Wire:
-        """AdminGetUser."""
-        try:
-            user = pool.user(str(parameters.get("Username")))
-            settings = pool.mfa(user["Username"])
-        except KeyError:
-            raise ApiError("UserNotFoundException", "User does not exist.") from None
-        user["UserAttributes"] = user.pop("Attributes", [])
-        if settings:
-            user |= {"PreferredMfaSetting": settings[0], "UserMFASettingList": sorted(settings)}
-        return user
-
     def _page(  # noqa: PLR0913 - a listing has many sides
         self,
         pool: Pool,
@@ -75,9 +64,9 @@ class UserOperations:
     ) -> str:
         limit = paging.limit(parameters, "Limit")
         behaviour, given = self._behaviour, parameters.get(token_name)
-        mask, pages, after = paging.decode(given, listing) if given else (self._order(pool), 0, -1)
-        if given and self._expired(pages):
-            raise ApiError(INVALID, PAGING_MARKER)
+        mask, pages, after = tokens.decode(given, listing) if given else (self._order(pool), 0, -1)
+        if given and self._is_expired(pages):
+            raise tokens.refusal(given)
         with self._lock:
             empty, trailing = (self._random.random() < behaviour.empty_pages for _ in range(2))
             if self._random.random() < behaviour.short_pages:
@@ -87,7 +76,8 @@ class UserOperations:
             users = [user for user in users if condition.matches(json.loads(user))]
         else:
             users, last = pool.page(limit, after, mask=mask, condition=condition, group=group)
-        if empty:
+        begins_empty = not given and str(parameters.get("Filter")).startswith(behaviour.begin_empty)
+        if empty or begins_empty:
             users, last = [], after
         elif trailing and last is None:
             last = _BEYOND
@@ -98,7 +88,9 @@ class UserOperations:
             pages, last = 1, -1
         answer = f'{{"Users":[{",".join(users)}]'
         if last is not None:
-            answer += f',"{token_name}":"{paging.encode(listing, mask, pages, last)}"'
+            name = json.loads(users[-1]).get("Username", "") if users and last >= 0 else ""
+            token = tokens.encode(listing, (mask, pages, last), behaviour.next_key or name, pages)
+            answer += f',"{token_name}":"{token}"'
         return answer + "}"
 
     def _order(self, pool: Pool) -> int:
@@ -107,7 +99,7 @@ class UserOperations:
         with self._lock:
             return self._random.getrandbits(max(2, len(pool).bit_length()))
 
-    def _expired(self, pages: int) -> bool:
+    def _is_expired(self, pages: int) -> bool:
         behaviour = self._behaviour
         with self._lock:
             if behaviour.token_lifetime is None or pages < behaviour.token_lifetime:

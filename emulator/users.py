@@ -10,9 +10,9 @@ import threading
 import time
 from array import array
 from bisect import insort
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from emulator import people
+from emulator import people, wire
 from emulator.filters import attribute
 from emulator.order import following
 from emulator.subs import SubIndex
@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from emulator.filters import Condition
+    from emulator.wire import Wire
 
-Wire = dict[str, Any]
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_NUMBER = re.compile(r"\d{1,8}$")
 _NOBODY = array("I")
 
 
@@ -35,19 +36,21 @@ class Users:
     dictionaries: as in the API's JSON, dates in epoch seconds.
     """
 
-    def __init__(self, size: int, seed: int, region: str | None) -> None:
+    def __init__(self, size: int, seed: int, region: str, sub_format: people.SubFormat) -> None:
         """Make `size` users, always the same ones for the same `seed`.
 
         Args:
             size: How many users there are at the start.
             seed: Decides on their names, dates and attributes.
-            region: Whose digits their `sub` has as in newer pools, None for version-4 UUIDs.
+            region: Whose digits a `sub` has in newer pools.
+            sub_format: As in older pools, as in newer ones, or by turns.
         """
         self._lock = threading.RLock()
         self._seed = seed
         self._region = region
+        self._sub_format = sub_format
         self._next = size
-        self._keys = people.keys(size, seed, region)
+        self._keys = people.keys(size, seed, region, sub_format)
         self._subs = SubIndex(self._keys)
         self._members = {
             "admins": array("I", range(3, size, 50)),
@@ -56,6 +59,7 @@ class Users:
         self._texts: dict[int, str] = {}
         self._later_names: dict[str, int] = {}
         self._deleted: set[int] = set()
+        self._hidden: set[int] = set()
         self._mfa: dict[int, people.Mfa] = {}
 
     def __len__(self) -> int:
@@ -116,12 +120,13 @@ class Users:
             now = round(time.time() if at is None else at, 3)
             dates = {"UserCreateDate": now, "UserLastModifiedDate": now}
             if user is None:
-                key = people.keys(1, f"{self._seed}/{self._next}", self._region)
+                kind = self._region, self._sub_format
+                key = people.keys(1, f"{self._seed}/{self._next}", *kind, self._next)
                 created: Wire = json.loads(people.user(self._next, key)) | dates
             else:
                 created = dates | user
             self._add(created)
-            return created
+            return wire.user(created)
 
     def change(
         self,
@@ -148,7 +153,7 @@ class Users:
             ]
             now = round(time.time() if at is None else at, 3)
             user |= {"UserLastModifiedDate": now, **fields}
-            self._texts[ordinal] = _dumps(user)
+            self._texts[ordinal] = wire.dumps(wire.user(user))
             if "sub" in new:
                 self._subs.set(ordinal, new["sub"])
             return user
@@ -156,7 +161,10 @@ class Users:
     def mfa(self, username: str) -> people.Mfa:
         """Return a user's MFA settings, the preferred one first; KeyError if there is none."""
         ordinal = self._ordinal(username)
-        return self._mfa.get(ordinal, people.mfa(ordinal + self._seed))
+        if ordinal in self._mfa:
+            return self._mfa[ordinal]
+        is_local = json.loads(self._text(ordinal)).get("UserStatus") != people.EXTERNAL
+        return people.mfa(ordinal + self._seed) if is_local else ()
 
     def set_mfa(self, username: str, *settings: str) -> None:
         """Let a user have these MFA settings, the preferred one first; KeyError if there is none.
@@ -178,6 +186,13 @@ class Users:
         for username in usernames:
             sub = self._subs.sub(self._ordinal(username))
             self.change(username, {"sub": sub and sub.upper()})
+
+    def hide(self, *usernames: str) -> None:
+        """Let users come in no listing by `sub`; KeyError if one of them does not exist.
+
+        A listing without a filter and a look-up by name return them all the same.
+        """
+        self._hidden |= {self._ordinal(username) for username in usernames}
 
     def delete(self, username: str) -> None:
         """Delete a user; KeyError if there is none."""
@@ -243,11 +258,11 @@ class Users:
         if condition is None:
             return True
         if condition.attribute == "sub":
-            return condition.accepts(self._subs.sub(ordinal))
+            return ordinal not in self._hidden and condition.accepts(self._subs.sub(ordinal))
         return condition.matches(json.loads(self._text(ordinal)))
 
     def _add(self, user: Wire) -> None:
-        self._texts[self._next] = _dumps(user)
+        self._texts[self._next] = wire.dumps(wire.user(user))
         self._later_names[user.get("Username", "")] = self._next
         self._subs.set(self._next, attribute(user, "sub"))
         self._next += 1
@@ -256,8 +271,8 @@ class Users:
         ordinal = self._later_names.get(username, -1)
         if ordinal < 0 and _UUID.fullmatch(username):
             ordinal = self._subs.find(username)
-        elif ordinal < 0 and (number := re.fullmatch(r"\w+\.(\d+)", username)):
-            ordinal = int(number[1])
+        elif ordinal < 0 and (number := _NUMBER.search(username)):
+            ordinal = int(number[0])
         if not 0 <= ordinal < self._next or ordinal in self._deleted:
             raise KeyError(username)
         if json.loads(self._text(ordinal)).get("Username") != username:
@@ -269,7 +284,3 @@ class Users:
 
     def _text(self, ordinal: int) -> str:
         return self._texts.get(ordinal) or people.user(ordinal, self._key(ordinal))
-
-
-def _dumps(user: Wire) -> str:
-    return json.dumps(user, separators=(",", ":"))

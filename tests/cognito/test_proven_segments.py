@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from emulator import Emulator, Pool
-from emulator.filters import Condition
-from emulator.user_operations import UserOperations
+from emulator import Emulator, Pool, tokens
 from tap_cognito.cognito import parallel, users
 from tap_cognito.cognito.segments import DIGITS, sub_of
 from tap_cognito.cognito.users import PAGE_SIZE, UserListings
@@ -19,6 +17,9 @@ from tests.support.listings import pool_of, read, refuse_token, scan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from emulator.errors import ApiError
+    from emulator.wire import Wire
 
 pytestmark = pytest.mark.whole_pools
 
@@ -65,12 +66,10 @@ def test_users_outside_of_all_segments_are_read_too(
     assert f"of about {SIZE:,} users came in the segments" in warning
 
 
-def test_users_that_come_again_do_not_hide_missing_ones(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_users_that_come_again_do_not_hide_missing_ones(caplog: pytest.LogCaptureFixture) -> None:
     """What a segment returned before it began again doesn't count beside what it returns then."""
-    refuse_token(monkeypatch, 'sub ^= "7"', 3)
-    with Emulator(Pool(SIZE), ends_early={'sub ^= "3"': 1}) as emulator:
+    refuse = refuse_token('sub ^= "7"', 3)
+    with Emulator(Pool(SIZE), ends_early={'sub ^= "3"': 1}, refuse=refuse) as emulator:
         assert usernames(scan(emulator)) == usernames(list(emulator.pool.users()))
     (warning,) = warnings(caplog)
     assert f"of about {SIZE:,} users came in the segments" in warning
@@ -180,7 +179,7 @@ def test_short_pages_are_no_reason_to_give_up(seed: int, caplog: pytest.LogCaptu
     assert warnings(caplog) == []
 
 
-@pytest.mark.parametrize("sub_format", ["random", "regional"])
+@pytest.mark.parametrize("sub_format", ["random", "regional", "mixed"])
 @pytest.mark.parametrize("estimate", [SIZE, 2_000_000])
 def test_pools_of_all_kinds_are_divided(
     sub_format: Any, estimate: int, caplog: pytest.LogCaptureFixture
@@ -202,13 +201,15 @@ def test_pools_of_all_kinds_are_divided(
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_tokens_that_are_refused_at_random_end_no_scan(
-    seed: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_tokens_that_are_refused_at_random_end_no_scan(seed: int) -> None:
     """One token in ten is refused, none always: each user comes once."""
     chance = random.Random(seed)  # noqa: S311 - repeatable, not secret
-    monkeypatch.setattr(UserOperations, "_expired", lambda *_: chance.random() < 0.1)
-    with Emulator(Pool(SIZE)) as emulator:
+
+    def refuse(_: str, parameters: Wire) -> ApiError | None:
+        token = parameters.get("PaginationToken")
+        return tokens.refusal(token) if token and chance.random() < 0.1 else None
+
+    with Emulator(Pool(SIZE), refuse=refuse) as emulator:
         assert usernames(scan(emulator)) == usernames(list(emulator.pool.users()))
 
 
@@ -222,16 +223,10 @@ def test_a_token_that_is_always_refused_far_in_ends_the_scan() -> None:
         assert emulator.log.count() < 3 * pages
 
 
-def test_a_user_that_the_first_segment_hides_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_user_that_the_first_segment_hides_is_found() -> None:
     """Also where the first segment is complete with the page that tells the pool's size."""
     pool = Pool(800)
     subs = {sub_of(user): user["Username"] for user in list(pool.users())[:PAGE_SIZE]}
-    hidden = next(sub for sub in subs if sub.startswith("0"))
-    accepts = Condition.accepts
-    monkeypatch.setattr(
-        Condition,
-        "accepts",
-        lambda self, actual: (self.attribute, actual) != ("sub", hidden) and accepts(self, actual),
-    )
+    pool.hide(next(name for sub, name in subs.items() if sub.startswith("0")))
     with Emulator(pool) as emulator:
         assert usernames(scan(emulator)) == usernames(list(pool.users()))

@@ -16,8 +16,6 @@ from emulator import Emulator, Faults, Pool
 from emulator.api import Api
 from emulator.connection import Server
 from emulator.errors import ApiError
-from emulator.filters import Condition
-from emulator.user_operations import UserOperations
 from tap_cognito.cognito.segments import sub_of
 from tap_cognito.cognito.users import PAGE_SIZE
 from tap_cognito.errors import TapCognitoError
@@ -26,6 +24,8 @@ from tests.support.listings import Users, pages, pool_of, refuse_token, scan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+
+    from emulator.wire import Wire
 
 pytestmark = pytest.mark.whole_pools
 
@@ -82,16 +82,6 @@ def said(caplog: pytest.LogCaptureFixture) -> list[str]:
 def restarts(caplog: pytest.LogCaptureFixture) -> list[str]:
     """What was logged of listings that begin again."""
     return [text for text in caplog.messages if text.endswith("restarts")]
-
-
-def hide(user: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let no chain return a user."""
-    sub, accepts = sub_of(user), Condition.accepts
-    monkeypatch.setattr(
-        Condition,
-        "accepts",
-        lambda self, actual: (self.attribute, actual) != ("sub", sub) and accepts(self, actual),
-    )
 
 
 @pytest.fixture(autouse=True)
@@ -187,33 +177,35 @@ def test_a_user_without_attributes_makes_the_reading_plain() -> None:
 
 @pytest.mark.parametrize(("lost", "name"), [(0, "ada"), (59, "ada"), (7, 'Robert "Bob" \\ Tables')])
 def test_a_split_that_loses_users_is_noticed(
-    lost: int, name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    lost: int, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A user of the first page that comes in no chain is not lost, and the others come once."""
     users = list(Pool(3_000).users())
     users[lost]["Username"] = name
-    with Emulator(Pool.from_users(users)) as emulator:
-        hide(users[lost], monkeypatch)
+    pool = Pool.from_users(users)
+    pool.hide(name)
+    with Emulator(pool) as emulator:
         check(scan(emulator), users)
     assert len(said(caplog)) == 1
 
 
-def test_a_look_up_that_is_refused_proves_nothing(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def refuse_filter(start: str, code: str) -> Callable[[str, Wire], ApiError | None]:
+    """Refuse the requests whose Filter begins so."""
+
+    def refuse(_: str, parameters: Wire) -> ApiError | None:
+        is_meant = str(parameters.get("Filter")).startswith(start)
+        return ApiError(code, "Not this one.") if is_meant else None
+
+    return refuse
+
+
+def test_a_look_up_that_is_refused_proves_nothing(caplog: pytest.LogCaptureFixture) -> None:
     """A user of the first page who came in no chain, and can't be asked for, isn't lost either."""
     pool = Pool(3_000)
     (lost, *_) = pool.users()
-    hide(lost, monkeypatch)
-    accepts = Condition.accepts
-
-    def refuse(condition: Condition, actual: str | None) -> bool:
-        if condition.attribute == "username":
-            raise ApiError("InvalidParameterException", "Not by name.")
-        return accepts(condition, actual)
-
-    monkeypatch.setattr(Condition, "accepts", refuse)
-    with Emulator(pool) as emulator:
+    pool.hide(lost["Username"])
+    refuse = refuse_filter("username", "InvalidParameterException")
+    with Emulator(pool, refuse=refuse) as emulator:
         check(scan(emulator), pool.users())
         refused = emulator.log.matching(outcome="InvalidParameterException")
     assert [request.filter for request in refused] == [f'username = "{lost["Username"]}"']
@@ -265,23 +257,12 @@ def test_deleted_users_of_one_chain_are_asked_for_one_by_one(
     assert said(caplog) == []
 
 
-def test_a_look_up_is_read_to_its_end(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_look_up_is_read_to_its_end(caplog: pytest.LogCaptureFixture) -> None:
     """A user of the first page who is found on the second page of a look-up isn't gone."""
     pool = Pool(3_000)
     (lost, *_) = pool.users()
-    hide(lost, monkeypatch)
-    page = UserOperations._page  # noqa: SLF001 - the emulator's
-
-    def begin_empty(self: UserOperations, pool: Pool, given: Any, *of: Any, **more: Any) -> str:
-        is_look_up = str(given.get("Filter")).startswith("username")
-        if is_look_up and not given.pop("PaginationToken", None):
-            return '{"Users": [], "PaginationToken": "more"}'
-        return page(self, pool, given, *of, **more)
-
-    monkeypatch.setattr(UserOperations, "_page", begin_empty)
-    with Emulator(pool) as emulator:
+    pool.hide(lost["Username"])
+    with Emulator(pool, begin_empty="username") as emulator:
         check(scan(emulator), pool.users())
     (line,) = said(caplog)
     assert "a user of its first page came in no segment" in line
@@ -304,11 +285,11 @@ def test_a_token_that_is_refused_once_is_sent_again(
 
 @pytest.mark.parametrize("lifetime", [1, 3, 5])
 def test_a_chain_whose_token_expired_begins_again(
-    lifetime: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    lifetime: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Nobody is lost, nobody is sent twice; only that chain is read again, and the log says so."""
-    refuse_token(monkeypatch, 'sub ^= "7"', lifetime)
-    with Emulator(Pool(9_000)) as emulator:
+    refuse = refuse_token('sub ^= "7"', lifetime)
+    with Emulator(Pool(9_000), refuse=refuse) as emulator:
         check(scan(emulator), emulator.pool.users())
         assert emulator.log.count(outcome="InvalidParameterException") == 3
         assert emulator.log.count() <= 9_000 / PAGE_SIZE + 2 * CHAINS + lifetime + 3
@@ -455,17 +436,14 @@ def test_long_throttling_is_reported(caplog: pytest.LogCaptureFixture) -> None:
 
 
 @pytest.mark.parametrize("latency", [0, 0.05])
-def test_a_chain_that_fails_ends_the_scan(latency: float, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_chain_that_fails_ends_the_scan(latency: float) -> None:
     """The failure of one chain is the scan's, and the other chains stop."""
+    fail = refuse_filter('sub ^= "7"', "NotAuthorizedException")
 
-    def refuse(condition: Condition, sub: str | None) -> bool:
-        if condition.value == "7" and emulator.log.count() > 40:
-            raise ApiError("NotAuthorizedException", "Not this one.")
-        return accepts(condition, sub)
+    def refuse(operation: str, parameters: Wire) -> ApiError | None:
+        return fail(operation, parameters) if emulator.log.count() > 40 else None
 
-    accepts = Condition.accepts
-    monkeypatch.setattr(Condition, "accepts", refuse)
-    with Emulator(Pool(30_000), latency=latency) as emulator:
+    with Emulator(Pool(30_000), latency=latency, refuse=refuse) as emulator:
         with pytest.raises(TapCognitoError, match="may not call cognito-idp:ListUsers"):
             scan(emulator)
         assert after_the_last(emulator) < 0.5 * 30_000 / PAGE_SIZE

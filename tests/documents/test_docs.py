@@ -22,7 +22,7 @@ from tests.support.tables import Database, wire_row
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from emulator.pool import Wire
+    from emulator.wire import Wire
     from quickstart.postgres import Postgres
 
 DOCS = ROOT / "docs"
@@ -82,6 +82,7 @@ def inhabited_pool() -> Pool:
     identity = json.dumps([{"providerName": "Corporate", "userId": "1", "issuer": None}])
     pool.create(federated(identity), at=time.time())
     pool.create(at=time.time())
+    pool.providers["Unused"] = pool.providers["Corporate"] | {"ProviderName": "Unused"}
     pool.description["MfaConfiguration"] = "OFF"
     pool.domains[pool.description["Domain"]]["ManagedLoginVersion"] = 1
     return pool

@@ -16,7 +16,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from emulator import AWS_QUOTAS, FAULTS, Emulator, Faults, Pool
+from emulator import AWS_QUOTAS, FAULTS, OPERATORS, Emulator, Faults, Pool
 from tests.support.emulated import client, code, names, seen
 
 if TYPE_CHECKING:
@@ -89,10 +89,11 @@ def test_latency_is_added_to_each_answer(emulator: Emulator) -> None:
 
 
 def test_denied_actions_are_refused_in_the_words_of_aws(emulator: Emulator) -> None:
-    """A denied action is an AccessDeniedException that names user, action and resource."""
+    """A denied action is an AccessDeniedException that names role, session and resource."""
     emulator.denied = {"cognito-idp:DescribeUserPool"}
+    role = "/".join(OPERATORS)
     message = (
-        "User: arn:aws:iam::123456789012:user/reader is not authorized to perform: "
+        f"User: arn:aws:sts::123456789012:assumed-role/{role} is not authorized to perform: "
         "cognito-idp:DescribeUserPool on resource: arn:aws:cognito-idp:us-east-1:"
     )
     with pytest.raises(ClientError, match=message) as error:

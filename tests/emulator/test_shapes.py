@@ -22,10 +22,18 @@ pytestmark = pytest.mark.skipif(
     "ClientSecretArn" not in MODEL.shape_for("UserPoolClientType").members,
     reason="the emulator has members that an older model lacks",
 )
+LIMIT = {"LimitClass": "API_CATEGORY", "Attributes": {"Category": "UserRead"}}
 CLIENT = "1example23456789backend0ab"
+RESTORE = "2f0c1d2e-3a4b-4c5d-8e6f-0a1b2c3d4e5f"
 REQUESTS: list[tuple[str, dict[str, Any]]] = [
     ("AdminGetUser", {}),
+    ("AdminGetUserAuthFactors", {}),
+    ("AdminListDevices", {"Limit": 1}),
+    ("AdminListUserAuthEvents", {"MaxResults": 1}),
+    ("AdminListUserAuthEvents", {}),
+    ("AdminListUserSessions", {}),
     ("DescribeIdentityProvider", {"ProviderName": "Corporate"}),
+    ("DescribePointInTimeRecovery", {"RestoreId": RESTORE}),
     ("DescribeRiskConfiguration", {}),
     ("DescribeRiskConfiguration", {"ClientId": CLIENT}),
     ("DescribeUserPool", {}),
@@ -35,21 +43,30 @@ REQUESTS: list[tuple[str, dict[str, Any]]] = [
     ("DescribeUserPoolDomain", {"Domain": "emulated1.auth.example.com"}),
     ("DescribeUserPoolDomain", {"Domain": "unknown"}),
     ("GetLogDeliveryConfiguration", {}),
+    ("GetProvisionedLimit", {"LimitDefinition": LIMIT}),
+    ("GetUserPoolClientSessionConfiguration", {"ClientId": CLIENT}),
     ("GetUserPoolMfaConfig", {}),
+    ("GetUserPoolSessionConfiguration", {}),
     ("ListGroups", {"Limit": 1}),
     ("ListGroups", {}),
     ("ListIdentityProviders", {"MaxResults": 1}),
+    ("ListPointInTimeRecoveries", {"MaxResults": 1}),
     ("ListResourceServers", {"MaxResults": 1}),
     ("ListResourceServers", {}),
+    ("ListUserPoolClientSecrets", {"ClientId": CLIENT}),
     ("ListUserPoolClients", {"MaxResults": 1}),
+    ("ListUserPoolReplicas", {}),
     ("ListUserPools", {"MaxResults": 1}),
     ("ListUsers", {}),
     ("ListUsersInGroup", {"GroupName": "Köche"}),
 ]
+BUSY = 218
+"""A user with two factors, a passkey, sessions of both kinds, events and devices."""
 OPTIONAL = "DescribeUserPoolDomain.DomainDescription.CustomDomainConfig.CertificateArn is missing"
 """AWS answers an empty CustomDomainConfig for a prefix domain."""
 UNUSED = {
     "AdminGetUser.MFAOptions",  # no longer used
+    "ListUserPoolClientSecrets.NextToken",  # a client has two secrets at most
     "ListUserPools.UserPools.ReplicaRegions",  # of a primary pool
     "ListUsers.Users.MFAOptions",
     "ListUsersInGroup.Users.MFAOptions",
@@ -59,15 +76,17 @@ UNUSED = {
 @pytest.fixture(scope="module")
 def emulator() -> Iterator[Emulator]:
     """Two pools of five hundred users, served."""
-    with Emulator(pools=[Pool(500), Pool(1, pool_id="us-east-1_Emulated2")]) as serving:
+    pages = {"AdminListUserSessions": 4}
+    pools = [Pool(500), Pool(1, pool_id="us-east-1_Emulated2")]
+    with Emulator(pools=pools, page_sizes=pages) as serving:
         yield serving
 
 
 def full(emulator: Emulator, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
     """The parameters of a request, with the pool and a user with two factors."""
-    if operation == "AdminGetUser":
-        parameters = {"Username": emulator.pool.username(9)}
-    if operation in {"DescribeUserPoolDomain", "ListUserPools"}:
+    if operation.startswith("Admin"):
+        parameters = {"Username": emulator.pool.username(BUSY), **parameters}
+    if operation in {"DescribeUserPoolDomain", "GetProvisionedLimit", "ListUserPools"}:
         return parameters
     return {"UserPoolId": emulator.pool.id, **parameters}
 
@@ -82,7 +101,13 @@ def raw(emulator: Emulator, operation: str, parameters: dict[str, Any]) -> Any:
     return answer
 
 
-TYPES = {"string": str, "boolean": bool, "integer": int, "timestamp": float}
+TYPES: dict[str, tuple[type, ...]] = {
+    "string": (str,),
+    "boolean": (bool,),
+    "integer": (int,),
+    "long": (int,),
+    "timestamp": (float, int),  # whole seconds in one of the two notations
+}
 
 
 def problems(shape: Any, value: Any, path: str) -> Iterator[str]:
@@ -99,7 +124,7 @@ def problems(shape: Any, value: Any, path: str) -> Iterator[str]:
     elif kind == "map":
         for item in value.values():
             yield from problems(shape.value, item, path)
-    elif type(value) is not TYPES[kind]:
+    elif type(value) not in TYPES[kind]:
         yield f"{path} is no {kind}: {value!r}"
     elif kind == "string" and shape.enum and value not in shape.enum:
         yield f"{path} cannot be {value!r}"

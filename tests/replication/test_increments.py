@@ -179,7 +179,7 @@ def test_other_streams_have_increments_too(source: Source, stream: str) -> None:
     first = source.run(entry=catalog(stream, **INCREMENTAL))
     assert first.records
     state = first.states[-1]
-    assert bookmark(state, stream).timestamp() == 1_735_787_045.123
+    assert bookmark(state, stream).timestamp() == 1_735_787_046.123
     later = (bookmark(state, stream) + timedelta(days=1)).isoformat()
     state["bookmarks"][stream]["partitions"][0]["replication_key_value"] = later
     assert source.run(state, catalog(stream, **INCREMENTAL)).records == []

@@ -27,7 +27,7 @@ import pytest
 import yaml
 from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES
 
-from emulator import Credential, Emulator, Pool
+from emulator import NEXT_KEY, Credential, Emulator, Pool, tokens
 from tap_cognito.secret_references import SCHEMES
 from tap_cognito.settings import SCHEMA, SECRETS
 from tests.support.hostile import ATTACKS, PERSON, TEXTS, Hostile, mutated
@@ -115,14 +115,15 @@ def run(config: Any, *arguments: str, env: Mapping[str, str] | None = None, **fi
 @pytest.fixture
 def emulator() -> Iterator[Emulator]:
     """A pool of two pages that knows one temporary key."""
-    with Emulator(Pool(90), credentials={KEY_ID: Credential(SECRET, TOKEN)}) as made:
+    keys = {KEY_ID: Credential(SECRET, TOKEN)}
+    with Emulator(Pool(90), credentials=keys, next_key=NEXT_KEY) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
 def hostile() -> Iterator[Hostile]:
     """A pool whose endpoint may be anybody's."""
-    with Emulator(Pool(90)) as emulator, Hostile(emulator.url) as server:
+    with Emulator(Pool(90), next_key=NEXT_KEY) as emulator, Hostile(emulator.url) as server:
         yield server
 
 
@@ -191,6 +192,16 @@ def test_the_search_finds_what_botocore_logs(emulator: Emulator) -> None:
 def test_the_search_finds_a_secret_in_any_notation(form: str) -> None:
     """As it is, in part, in a URL and in base64."""
     assert found(f"some {form} text")
+
+
+@pytest.mark.parametrize("before", ["", "a", "aaa/", "token="])
+def test_the_search_finds_a_name_in_a_token(before: str) -> None:
+    """It is base64 within base64; whatever stands before it, and whoever it is."""
+    token = tokens.encode("listing", (1,), NEXT_KEY)
+    assert found(f"{before}{token}")
+    assert leaks(Run(0, "", f"{before}{token}"))
+    token = tokens.encode("listing", (1,), "山田 太郎")
+    assert leaks(Run(0, "", f"{before}{token}"), {"山田 太郎"})
 
 
 # Runs that succeed
@@ -269,6 +280,11 @@ def _token_loop(_: Stage, emulator: Emulator) -> dict[str, str]:
     return TEMPORARY
 
 
+def _token_refused(_: Stage, emulator: Emulator) -> dict[str, str]:
+    emulator.token_lifetime, emulator.refuse_filter = 1, True
+    return TEMPORARY
+
+
 class _ForOneRequest(dict[str, Credential]):
     left = 1
 
@@ -309,6 +325,7 @@ FAILURES: dict[str, tuple[Callable[[Stage, Emulator], dict[str, str]], str]] = {
     "expires-on-the-way": (_expires_on_the_way, "ExpiredTokenException"),
     "denied": (_denied, "may not call"),
     "token-loop": (_token_loop, "pagination token"),
+    "token-refused": (_token_refused, "refuses the pagination tokens"),
     "role-refused": (_role_refused, "refused AssumeRole"),
     "role-wrongly-signed": (_role_wrongly_signed, "InvalidSignatureException"),
     "two-lines": (_two_lines, "`aws_session_token` is empty or contains a line break"),

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from emulator.pool import Wire
+    from emulator.wire import Wire
     from quickstart.postgres import Postgres
 
 SECRETS = (resources.CLIENT_SECRET, resources.PROVIDER_SECRET, resources.PRIVATE_KEY)

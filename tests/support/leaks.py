@@ -5,12 +5,9 @@ from __future__ import annotations
 import base64
 import json
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from tests.support.identities import PLANTED
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from emulator import PLACES
 
 
 class Run(NamedTuple):
@@ -38,19 +35,29 @@ def people(stdout: str) -> set[str]:
     return {text for text in texts if isinstance(text, str) and len(text) > 5}
 
 
-def in_base64(secret: str) -> Iterator[str]:
-    """What a secret looks like in base64, wherever it begins, without its ends."""
-    for offset in range(3):
-        yield base64.b64encode(b" " * offset + secret.encode()).decode()[4:-5]
+_BASE64 = re.compile(r"[A-Za-z0-9+/]{16,}")
+_DEPTH = 2
+"""A pagination token is base64 of an object, in which a name stands in base64."""
 
 
-BASE64 = [text for secret in PLANTED for text in in_base64(secret)]
+def unwrapped(text: str) -> str:
+    """A text, and all that it holds in base64, wherever that begins, and in base64 of base64."""
+    layers = [text]
+    for _ in range(_DEPTH):
+        layers.append(" ".join(_decoded(run) for run in _BASE64.findall(layers[-1])))
+    return " ".join(layers)
+
+
+def _decoded(run: str) -> str:
+    # Where the first of four characters is, nobody knows, and the padding isn't part of the run.
+    starts = (run[start:] + "A" * ((start - len(run)) % 4) for start in range(4))
+    return " ".join(base64.b64decode(start).decode("utf-8", "replace") for start in starts)
 
 
 def found(text: str) -> list[str]:
     """Which planted texts a text holds, in whatever notation, and in whatever part."""
-    shown = re.findall(r"\S*(?:planted|zqperson)\S*", text, re.IGNORECASE)
-    return shown + [secret for secret in BASE64 if secret in text]
+    shown = re.findall(r"\S*(?:planted|zqperson)\S*", unwrapped(text), re.IGNORECASE)
+    return shown + [place for place in PLACES if place in unwrapped(text)]
 
 
 def leaks(run: Run, somebody: set[str] | frozenset[str] = frozenset()) -> list[str]:
@@ -58,8 +65,9 @@ def leaks(run: Run, somebody: set[str] | frozenset[str] = frozenset()) -> list[s
     lines = run.stdout.splitlines(keepends=True)
     said = "".join(line for line in lines if not line.startswith('{"type":"RECORD"')) + run.stderr
     loaded = "".join(line for line in lines if line.startswith('{"type":"RECORD"'))
+    everything = unwrapped(said)
     return [
         *found(said),
-        *(person for person in somebody if person in said),
+        *(person for person in somebody if person in everything),
         *re.findall(r"\S*planted\S*", loaded, re.IGNORECASE),
     ]

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
-from emulator.errors import INVALID, PAGING_MARKER, ApiError
-from emulator.user_operations import UserOperations
+from emulator import tokens
 from tap_cognito.cognito import parallel
 from tap_cognito.cognito.client import CognitoClient
 from tap_cognito.cognito.listing import UserPool
@@ -16,11 +15,11 @@ from tap_cognito.cognito.quotas import Quotas
 from tap_cognito.cognito.users import UserListings
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
+    from collections.abc import Callable, Generator, Iterable
 
-    import pytest
-
-    from emulator import Emulator, Pool
+    from emulator import Emulator
+    from emulator.errors import ApiError
+    from emulator.wire import Wire
     from tap_cognito.cognito.source import Source
 
 Users = list[dict[str, Any]]
@@ -55,15 +54,14 @@ def scan(emulator: Emulator, rate: float = 100_000, user_filter: str | None = No
     return list(itertools.chain(*pages(pool_of(emulator, rate), user_filter)))
 
 
-def refuse_token(monkeypatch: pytest.MonkeyPatch, user_filter: str, number: int) -> None:
+def refuse_token(user_filter: str, number: int) -> Callable[[str, Wire], ApiError | None]:
     """Refuse that token of a listing as often as it is sent: the listing must begin again."""
     numbers = itertools.count(1)
-    page = UserOperations._page  # noqa: SLF001 - where the emulator itself refuses tokens
 
-    def refuse(self: UserOperations, pool: Pool, parameters: Any, *of: Any, **more: Any) -> str:
-        goes_on = parameters.get("Filter") == user_filter and "PaginationToken" in parameters
-        if goes_on and number <= next(numbers) < number + 3:
-            raise ApiError(INVALID, PAGING_MARKER)
-        return page(self, pool, parameters, *of, **more)
+    def refuse(_: str, parameters: Wire) -> ApiError | None:
+        token = parameters.get("PaginationToken")
+        if parameters.get("Filter") == user_filter and token:
+            return tokens.refusal(token) if number <= next(numbers) < number + 3 else None
+        return None
 
-    monkeypatch.setattr(UserOperations, "_page", refuse)
+    return refuse
