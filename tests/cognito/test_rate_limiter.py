@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from itertools import chain, pairwise, repeat
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ import pytest
 
 from tap_cognito.cognito import rate_limiter as module
 from tap_cognito.cognito.rate_limiter import Cancelled, RateLimiter
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -79,10 +79,7 @@ def queue_up(
     threads = [threading.Thread(target=take, daemon=True) for _ in range(count)]
     for number, thread in enumerate(threads, 1):
         thread.start()
-        deadline = time.monotonic() + PATIENCE
-        while len(limiter._queue) < number:  # noqa: SLF001 - the only place where waiting shows
-            assert time.monotonic() < deadline
-            time.sleep(0.001)
+        wait_until(lambda: len(limiter._queue) >= number)  # noqa: B023, SLF001 - no other place shows it
     return threads
 
 

@@ -21,7 +21,8 @@ from tap_cognito.aws_errors import Kind, classify, error_code
 from tap_cognito.cognito import client, responses
 from tap_cognito.errors import TapCognitoError
 from tap_cognito.tap import TapCognito
-from tests.support.answers import catalog, records
+from tests.support.answers import records
+from tests.support.catalogs import selected
 from tests.support.hostile import ATTACKS, Hostile, response
 from tests.support.listings import pages, pool_at, pool_of
 from tests.support.paths import ROOT
@@ -100,7 +101,7 @@ def test_an_answer_of_another_shape_is_malformed(
     """It is one line that names the stream and quotes nothing, never a bug."""
     monkeypatch.setattr(Api, "answer", lambda *_: answer)
     with Emulator(Pool(1)) as emulator:
-        tap = TapCognito(config=emulator_config(emulator), catalog=catalog(stream))
+        tap = TapCognito(config=emulator_config(emulator), catalog=selected(stream))
         with pytest.raises(TapCognitoError, match=f"^`{stream}`: the response to ") as failure:
             tap.sync_all()
     assert "is malformed (" in str(failure.value)

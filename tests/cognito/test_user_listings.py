@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import logging
 import threading
-import time
 from collections import Counter
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ from tap_cognito.cognito.users import PAGE_SIZE
 from tap_cognito.errors import TapCognitoError
 from tests.support.interruption import at_rest
 from tests.support.listings import Users, pages, pool_of, refuse_token, scan
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.whole_pools
 
-PATIENCE = 20
 """Seconds after which something is taken to never happen."""
 
 CHAINS = 16
@@ -60,17 +59,9 @@ def readers() -> list[str]:
     return [thread.name for thread in threading.enumerate() if thread.name == "listing"]
 
 
-def until(condition: Callable[[], bool]) -> None:
-    """Wait for something that must happen."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 def after_the_last(emulator: Emulator) -> int:
     """Wait until the readers of a scan that has ended are gone, and count its requests."""
-    until(lambda: not readers())
+    wait_until(lambda: not readers())
     return emulator.log.count()
 
 
@@ -90,7 +81,7 @@ def _alone(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     caplog.set_level(logging.INFO)
     assert readers() == []
     yield
-    until(lambda: not readers())
+    wait_until(lambda: not readers())
 
 
 @pytest.mark.parametrize("size", [0, 1, 60, 61, 600, 961, 6_000])
@@ -470,9 +461,9 @@ def test_a_scan_that_is_left_while_throttled_stops_its_readers() -> None:
         emulator.quota = 0
         for _ in range(CHAINS):
             next(scanned)
-        until(lambda: emulator.log.count(outcome="throttled") > CHAINS)
+        wait_until(lambda: emulator.log.count(outcome="throttled") > CHAINS)
         scanned.close()
-        until(lambda: not readers())
+        wait_until(lambda: not readers())
 
 
 def test_each_reader_keeps_its_connection(monkeypatch: pytest.MonkeyPatch) -> None:

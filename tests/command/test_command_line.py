@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from emulator import Emulator, Pool
-from tests.support.answers import catalog
+from tests.support.catalogs import selected
 from tests.support.programs import emulator_config, run_tap
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def test_settings_may_come_from_the_environment(arguments: list[str]) -> None:
 def test_a_catalog_that_selects_nothing_is_a_warning(tmp_path: Path) -> None:
     """The run ends well, without a request or credentials, and says that there was nothing."""
     path = tmp_path / "catalog.json"
-    path.write_text(json.dumps(catalog()), encoding="utf-8")
+    path.write_text(json.dumps(selected()), encoding="utf-8")
     with Emulator(Pool(3)) as emulator:
         config = emulator_config(emulator)
         del config["aws_access_key_id"], config["aws_secret_access_key"]

@@ -18,8 +18,9 @@ from typing import IO, TYPE_CHECKING, Any
 import pytest
 
 from emulator import Emulator, Faults, Pool
-from tests.support.interruption import at_rest, wait_until
+from tests.support.interruption import at_rest
 from tests.support.programs import TIMEOUT, emulator_config
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

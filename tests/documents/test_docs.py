@@ -15,6 +15,8 @@ from tap_cognito import validation
 from tap_cognito.errors import TapCognitoError
 from tap_cognito.settings import SCHEMA
 from tap_cognito.tap import TapCognito
+from tests.support.catalogs import ANY_POOL, selected
+from tests.support.documents import blocks
 from tests.support.paths import ROOT
 from tests.support.programs import emulator_config, load
 from tests.support.tables import Database, wire_row
@@ -31,13 +33,8 @@ MIGRATING = (DOCS / "migrating.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"(?ms)^## (\S+)\n(.*?)(?=^## |\Z)", STREAMS))
 """The sections of docs/streams.md whose title is one word: the streams', and `Filters`."""
 
-TAP = TapCognito(config={"user_pool_id": "us-east-1_Any"})
+TAP = TapCognito(config=ANY_POOL)
 each_stream = pytest.mark.parametrize("stream", sorted(TAP.streams))
-
-
-def blocks(text: str, language: str = "sql") -> list[str]:
-    """The code blocks of a document, in one language."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
 def tables(text: str) -> list[list[list[str]]]:
@@ -64,7 +61,7 @@ def named(cell: str) -> str:
 QUERIES = [
     pytest.param(query, id=f"{stream}-{number}")
     for stream in sorted(TAP.streams)
-    for number, query in enumerate(blocks(SECTIONS[stream]), 1)
+    for number, query in enumerate(blocks("docs/streams.md", "sql", stream), 1)
 ]
 
 
@@ -123,16 +120,6 @@ def loaded(
     target = database(postgres, "documented_streams")
     load(emulator_config(emulator), target.target_config, "--catalog", catalog)
     return target
-
-
-def selected(*streams: str) -> dict[str, Any]:
-    """A catalog that selects these streams."""
-    catalog = TapCognito(config={"user_pool_id": "us-east-1_Any"}).catalog_dict
-    for stream in catalog["streams"]:
-        for entry in stream["metadata"]:
-            if not entry["breadcrumb"]:
-                entry["metadata"]["selected"] = stream["stream"] in streams
-    return catalog
 
 
 # docs/streams.md
@@ -203,7 +190,7 @@ def accepts(stream: str, method: str) -> bool:
         if entry["stream"] == stream:
             entry["replication_method"] = method
     try:
-        tap = TapCognito(config={"user_pool_id": "us-east-1_Any"}, catalog=catalog)
+        tap = TapCognito(config=ANY_POOL, catalog=catalog)
         return tap.streams[stream].replication_method == method
     except TapCognitoError:
         return False
@@ -240,13 +227,15 @@ def test_every_option_has_its_setting() -> None:
 
 def test_the_environment_of_the_migration_is_valid() -> None:
     """The variables that are shown are a configuration that the tap accepts."""
-    variables = dict(line.split("=", 1) for line in blocks(MIGRATING, "sh")[0].splitlines())
+    variables = dict(
+        line.split("=", 1) for line in blocks("docs/migrating.md", "sh")[0].splitlines()
+    )
     assert variables.pop("TAP_COGNITO__LOAD_SCHEMA") == "cognito_pool"
     config = {name.removeprefix("TAP_COGNITO_").lower(): one for name, one in variables.items()}
     assert validation.validate(config, SCHEMA) == []
 
 
-BEFORE, MOVE, AS_LIST, NARROW, GRANTS, *QUERIES_AFTER, DROP = blocks(MIGRATING)
+BEFORE, MOVE, AS_LIST, NARROW, GRANTS, *QUERIES_AFTER, DROP = blocks("docs/migrating.md", "sql")
 """The steps of docs/migrating.md."""
 
 

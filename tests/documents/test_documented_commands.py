@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from emulator import Emulator, Pool
-from tests.support.documents import Block, blocks, shell
+from tests.support.documents import Block, blocks, fenced, shell
 from tests.support.paths import ROOT
 from tests.support.programs import emulator_config
 from tests.support.tables import Database, wire_row
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 CHECKOUT = "/path/to/tap-cognito"
 INSTALL = "docs/install.md"
-FROM_CHECKOUT, BY_UVX, FROM_WHEEL, PIPE = (block.text for block in blocks(INSTALL, "sh"))
+FROM_CHECKOUT, BY_UVX, FROM_WHEEL, PIPE = blocks(INSTALL, "sh")
 SERVER = ("host", "user", "password", "database")
-(TARGET,) = (json.loads(block.text) for block in blocks(INSTALL, "json"))
+(TARGET,) = (json.loads(block) for block in blocks(INSTALL, "json"))
 
 RUN = {
     ("docs/credentials.md", "sql"): "identity/test_credentials.py",
@@ -89,7 +89,7 @@ def commands() -> list[Block]:
     return [
         block
         for path in paths
-        for block in blocks(path)
+        for block in fenced(path)
         if block.language not in {"json", "mermaid", "text", "yaml"}
     ]
 

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 DOCUMENT = "docs/monitoring.md"
 TEXT = (ROOT / DOCUMENT).read_text(encoding="utf-8")
-(LOGGING,) = (block.text for block in blocks(DOCUMENT, "yaml"))
-*_, AS_JSON = (block.text for block in blocks(DOCUMENT, "sh", "JSON"))
-(AGE,) = (block.text for block in blocks(DOCUMENT, "sql"))
+(LOGGING,) = blocks(DOCUMENT, "yaml")
+*_, AS_JSON = blocks(DOCUMENT, "sh", "JSON")
+(AGE,) = blocks(DOCUMENT, "sql")
 
 
 @pytest.fixture(scope="module")

@@ -38,10 +38,8 @@ TYPES = {
 
 def recipes(section: str) -> list[dict[str, Any]]:
     """The settings of a recipe, with the salt that Meltano would put in."""
-    texts = [
-        block.text.replace("$COGNITO_SALT", SALT) for block in blocks(DOCUMENT, "yaml", section)
-    ]
-    return [yaml.safe_load(text) for text in texts]
+    texts = blocks(DOCUMENT, "yaml", section)
+    return [yaml.safe_load(text.replace("$COGNITO_SALT", SALT)) for text in texts]
 
 
 DOCUMENT = "docs/recipes.md"
@@ -49,8 +47,8 @@ DOCUMENT = "docs/recipes.md"
 DROP, KEEP_MOST = recipes("Drop personal data")
 (AS_COLUMN,) = recipes("A custom attribute as a column")
 ENABLED, CONFIRMED = recipes("Active users only")
-(LOOK,) = (block.text for block in blocks(DOCUMENT, "sh", "Ten rows to look at"))
-VIEW, GRANTS = (block.text for block in blocks(DOCUMENT, "sql"))
+(LOOK,) = blocks(DOCUMENT, "sh", "Ten rows to look at")
+VIEW, GRANTS = blocks(DOCUMENT, "sql")
 
 
 @pytest.fixture(scope="module")

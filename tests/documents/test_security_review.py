@@ -10,7 +10,7 @@ import pytest
 
 from emulator import Emulator, Pool
 from quickstart import pool as moto
-from tests.support.answers import catalog
+from tests.support.catalogs import selected
 from tests.support.paths import ROOT
 from tests.support.programs import load
 from tests.support.tables import Database
@@ -102,7 +102,7 @@ def loaded(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Data
             "user_mfa_requests_per_second": 1000,
             **moto.KEYS,
         }
-        path.write_text(json.dumps(catalog(*STREAMS, config=config)))
+        path.write_text(json.dumps(selected(*STREAMS, config=config)))
         load(config, target.target_config, "--catalog", path)
     return target
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DOCUMENT = (ROOT / "docs" / "targets.md").read_text(encoding="utf-8")
-(FLATTENED,) = (json.loads(block.text) for block in blocks("docs/targets.md", "json"))
+(FLATTENED,) = (json.loads(block) for block in blocks("docs/targets.md", "json"))
 IN_NEW_YORK = {"TZ": "America/New_York", "PGTZ": "America/New_York"}
 Row = tuple[Any, ...]
 

@@ -18,6 +18,7 @@ from botocore.exceptions import (
 
 from emulator import AWS_QUOTAS, FAULTS, OPERATORS, Emulator, Faults, Pool
 from tests.support.emulated import client, code, names, seen
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,9 +40,7 @@ def test_the_quota_is_a_bucket_that_fills_by_itself(emulator: Emulator) -> None:
     assert outcomes == ["Users", "Users", throttled, throttled]
     assert emulator.log.count("ListUsers", "throttled") == 2
     cognito.list_groups(UserPoolId=emulator.pool.id)
-    began = time.monotonic()
-    while seen(cognito, emulator.pool.id) == throttled:
-        assert time.monotonic() - began < 5
+    wait_until(lambda: seen(cognito, emulator.pool.id) != throttled)
 
 
 def test_the_quota_can_drop_at_a_request(emulator: Emulator) -> None:
@@ -126,9 +125,7 @@ def test_each_fault_is_seen_by_the_client(emulator: Emulator, name: str) -> None
     cognito = client(emulator, timeout=0.5 if name == "slow" else 10)
     cognito.list_groups(UserPoolId=emulator.pool.id)
     assert [seen(cognito, emulator.pool.id) for _ in range(3)] == ["Users", SEEN[name], "Users"]
-    deadline = time.monotonic() + 5
-    while emulator.log.count() < 4 and time.monotonic() < deadline:
-        time.sleep(0.02)  # The slow answer is still on its way.
+    wait_until(lambda: emulator.log.count() >= 4)  # The slow answer is still on its way.
     assert emulator.log.count("ListUsers", name) == 1
 
 
@@ -211,8 +208,7 @@ def test_an_outage_lasts_its_seconds(emulator: Emulator) -> None:
     cognito = client(emulator)
     emulator.outage(0.3)
     start = time.monotonic()
-    while seen(cognito, emulator.pool.id) != "Users" and time.monotonic() < start + 5:
-        pass
+    wait_until(lambda: seen(cognito, emulator.pool.id) == "Users")
     assert 0.3 <= time.monotonic() - start < 5
     outcomes = [request.outcome for request in emulator.log.requests]
     assert outcomes == ["outage"] * (len(outcomes) - 1) + ["ok"]

@@ -30,6 +30,7 @@ from tap_cognito.secret_references import SCHEMES, resolve_secrets
 from tap_cognito.settings import SCHEMA
 from tap_cognito.tap import TapCognito
 from tap_cognito.validation import normalize, validate
+from tests.support.documents import blocks
 from tests.support.identities import (
     EMPTY,
     EXTERNAL_ID,
@@ -54,7 +55,7 @@ from tests.support.identities import (
     Way,
 )
 from tests.support.paths import ROOT
-from tests.support.programs import TIMEOUT, run_tap
+from tests.support.programs import TIMEOUT, run_program, run_tap
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -497,14 +498,10 @@ def test_an_mfa_code_that_nobody_can_type_is_a_refusal(emulator: Emulator, damag
     )
     path = damaged.with_name("config.json")
     path.write_text(json.dumps(config(emulator)))
-    run = subprocess.run(
+    run = run_program(
         [sys.executable, "-m", "tap_cognito", "--config", path],
         stdin=subprocess.DEVNULL,
         start_new_session=True,
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT,
-        check=False,
     )
     assert run.returncode == 1
     expected = (
@@ -923,15 +920,12 @@ def test_vault_is_asked_by_its_least_grants(at: Stage) -> None:
 # The document
 
 
-def blocks(language: str) -> list[str]:
-    """The fenced blocks of docs/credentials.md in a language."""
-    text = (ROOT / "docs" / "credentials.md").read_text(encoding="utf-8")
-    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+DOCUMENT = "docs/credentials.md"
 
 
 def policies_and_configs() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The JSON blocks of the document."""
-    parsed = [json.loads(block) for block in blocks("json")]
+    parsed = [json.loads(block) for block in blocks(DOCUMENT, "json")]
     return (
         [block for block in parsed if "Version" in block],
         [block for block in parsed if "Version" not in block],
@@ -941,7 +935,7 @@ def policies_and_configs() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
 def test_the_documents_settings_have_no_problem() -> None:
     """Each option is shown once, and one of them in both forms."""
     _, (as_file,) = policies_and_configs()
-    as_plugin, *parts = map(yaml.safe_load, blocks("yaml"))
+    as_plugin, *parts = map(yaml.safe_load, blocks(DOCUMENT, "yaml"))
     assert as_plugin["plugins"]["extractors"][0]["config"] == as_file
     assert len(parts) == 7
     schema = copy.deepcopy(SCHEMA)
@@ -953,7 +947,7 @@ def test_the_documents_settings_have_no_problem() -> None:
 
 def test_the_documents_errors_are_those_of_the_tap(emulator: Emulator) -> None:
     """Those that need no server are compared word by word."""
-    lines = blocks("text")[0].splitlines()
+    lines = blocks(DOCUMENT, "text")[0].splitlines()
     vault = {"vault_url": "postgresql://127.0.0.1:1/a"}
     for settings, line in zip(
         (
@@ -999,7 +993,7 @@ def test_the_documents_policy_of_secrets_manager_is_for_one_secret() -> None:
 
 def test_the_documents_grants_are_enough_for_vault(at: Stage, emulator: Emulator) -> None:
     """A role made by them, and nothing else, reads the secret."""
-    (grants,) = blocks("sql")
+    (grants,) = blocks(DOCUMENT, "sql")
     role = f"{at.vault.name}_documented"
     with at.vault.server.connect(at.vault.name) as connection:
         connection.execute(grants.replace("cognito_vault", role).encode())

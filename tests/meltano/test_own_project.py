@@ -30,12 +30,10 @@ pytestmark = [
 DOCUMENT = "docs/own-project.md"
 MONITORING = "docs/monitoring.md"
 CHECKOUT = "/path/to/tap-cognito"
-(MAKE,) = (block.text for block in blocks(DOCUMENT, "sh") if "meltano init" in block.text)
-(PROJECT_FILE,) = (block.text for block in blocks(DOCUMENT, "yaml"))
-(VARIABLES,) = (block.text for block in blocks(DOCUMENT, ""))
-RUN, MIRROR, INCREMENTS, UPGRADE = (
-    block.text for block in blocks(DOCUMENT, "sh") if " run " in block.text
-)
+(MAKE,) = (block for block in blocks(DOCUMENT, "sh") if "meltano init" in block)
+(PROJECT_FILE,) = blocks(DOCUMENT, "yaml")
+(VARIABLES,) = blocks(DOCUMENT, "")
+RUN, MIRROR, INCREMENTS, UPGRADE = (block for block in blocks(DOCUMENT, "sh") if " run " in block)
 SHAPE = """
 select column_name, data_type, is_nullable from information_schema.columns
 where table_schema = 'cognito' and table_name = 'users' order by ordinal_position
@@ -133,13 +131,13 @@ def test_it_loads_the_table_of_this_repository(project: Project, postgres: Postg
 @pytest.mark.slow
 def test_it_can_be_monitored(project: Project) -> None:
     """The commands of docs/monitoring.md show the numbers of a run, and the state it has left."""
-    run, numbers, _ = (block.text for block in blocks(MONITORING, "sh", "JSON"))
+    run, numbers, _ = blocks(MONITORING, "sh", "JSON")
     project.run(run)
     shown = project.run(numbers)
     assert re.search(r"(?m)^tap-cognito users record_count 130$", shown)
     assert re.search(r"(?m)^tap-cognito users sync_duration \d", shown)
     for block in blocks(MONITORING, "sh", "State"):
-        found = project.run(block.text.replace("dev:", "exact:"))
+        found = project.run(block.replace("dev:", "exact:"))
         assert "exact:tap-cognito-to-target-postgres" in found or "singer_state" in found
 
 

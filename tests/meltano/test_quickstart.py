@@ -84,7 +84,7 @@ def test_it_runs_again_to_the_end() -> None:
     with quickstart() as (process, folder):
         output, _ = process.communicate(timeout=TIMEOUT)
         assert process.returncode == 0, output
-        assert SHOWN.text in "".join(f"{line.rstrip()}\n" for line in output.splitlines())
+        assert SHOWN in "".join(f"{line.rstrip()}\n" for line in output.splitlines())
         assert " attributes | jsonb" in output
         assert list(folder.iterdir()) == []
 

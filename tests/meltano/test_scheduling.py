@@ -11,7 +11,6 @@ import sqlite3
 import subprocess
 import sys
 import sysconfig
-import time
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,9 +24,9 @@ from quickstart import stopping
 from quickstart.pipeline import PLUGINS, PROJECT, Meltano
 from quickstart.pool import KEYS
 from tests.support.documents import blocks, shell
-from tests.support.interruption import wait_until
 from tests.support.programs import TIMEOUT, emulator_config, load
 from tests.support.tables import Database, wire_row
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -314,11 +313,12 @@ class Dagster:
         """Load partitions; return the seconds that all took together, and each of them."""
         before = len(self._runs())
         self("backfill", "-j", "load", "--partitions", ",".join(places), "--noprompt")
-        deadline = time.monotonic() + PATIENCE
-        while not {status for status, *_ in self._runs()[before:]} <= {"SUCCESS", "FAILURE"}:
-            assert time.monotonic() < deadline, self._runs()
+
+        def have_ended() -> bool:
             assert self._daemon.poll() is None, "Dagster's daemon has ended"
-            time.sleep(0.5)
+            return {status for status, *_ in self._runs()[before:]} <= {"SUCCESS", "FAILURE"}
+
+        wait_until(have_ended, seconds=PATIENCE, every=0.5)
         runs = self._runs()[before:]
         assert [status for status, *_ in runs] == ["SUCCESS"] * len(places)
         together = max(end for *_, end in runs) - min(start for _, start, _ in runs)
@@ -415,7 +415,7 @@ def test_airflow_loads_every_pool(
     pools: dict[str, Emulator], several: Meltano, database: Database, tmp_path: Path
 ) -> None:
     """The document's commands load the example's DAG and run it, one pool after the other."""
-    (commands,) = (block.text for block in blocks("docs/scheduling.md", "sh", "Airflow"))
+    (commands,) = blocks("docs/scheduling.md", "sh", "Airflow")
     examples = tmp_path / "examples"
     left_by_a_user = shutil.ignore_patterns(".venv", ".airflow", "__pycache__")
     shutil.copytree(EXAMPLES / "airflow", examples / "airflow", ignore=left_by_a_user)

@@ -17,9 +17,11 @@ from emulator.errors import ApiError
 from tap_cognito.cli import Terminated
 from tap_cognito.errors import TapCognitoError
 from tap_cognito.tap import TapCognito
-from tests.support.interruption import load_while, wait_until
+from tests.support.catalogs import selected
+from tests.support.interruption import load_while
 from tests.support.programs import IMPATIENT_TAP, emulator_config, load
 from tests.support.tables import Database
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -207,7 +209,7 @@ def test_groups_are_mirrored_too(database: Database, tmp_path: Path) -> None:
     with Emulator(Pool(3)) as emulator:
         config = emulator_config(emulator, **MIRROR)
         catalog = tmp_path / "catalog.json"
-        catalog.write_text(json.dumps(select(config, "groups")))
+        catalog.write_text(json.dumps(selected("groups", config=config)))
         load(config, mirror, "--catalog", catalog)
         del emulator.pool.groups["nobody"]
         load(config, mirror, "--catalog", catalog)
@@ -216,15 +218,6 @@ def test_groups_are_mirrored_too(database: Database, tmp_path: Path) -> None:
 
 
 # As messages
-
-
-def select(config: dict[str, Any], *streams: str) -> dict[str, Any]:
-    """A catalog with just these streams selected."""
-    catalog = TapCognito(config=config).catalog_dict
-    for stream in catalog["streams"]:
-        (entry,) = [each for each in stream["metadata"] if not each["breadcrumb"]]
-        entry["metadata"]["selected"] = stream["stream"] in streams
-    return catalog
 
 
 def written(capture: Capture) -> Messages:
@@ -251,7 +244,7 @@ def test_the_version_is_switched_after_the_last_record(
     """A complete scan ends with one ACTIVATE_VERSION, of the version that every record has."""
     config = emulator_config(emulator, **MIRROR)
     started = int(time.time() * 1000)
-    TapCognito(config=config, catalog=select(config, stream)).sync_all()
+    TapCognito(config=config, catalog=selected(stream, config=config)).sync_all()
     messages = written(capfdbinary)
     schema, *records, switch, state = [
         message for message in messages if message["type"] != "STATE" or message is messages[-1]

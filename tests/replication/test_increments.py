@@ -9,7 +9,6 @@ import os
 import random
 import re
 import signal
-import subprocess
 import sysconfig
 import threading
 import time
@@ -23,10 +22,12 @@ from tap_cognito.cognito import client
 from tap_cognito.errors import AccessDeniedError, TapCognitoError
 from tap_cognito.streams.state import new_scan
 from tap_cognito.tap import TapCognito
-from tests.support.interruption import load_while, running_tap, wait_until
-from tests.support.paths import ROOT
-from tests.support.programs import TIMEOUT, emulator_config, load, run_tap
+from tests.support.catalogs import INCREMENTAL, selected
+from tests.support.documents import blocks
+from tests.support.interruption import load_while, running_tap
+from tests.support.programs import TIMEOUT, emulator_config, load, run_program, run_tap
 from tests.support.tables import Database, wire_row
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,24 +40,10 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.whole_pools
 
-INCREMENTAL = {"replication-method": "INCREMENTAL", "replication-key": "updated_at"}
-STREAMS = TapCognito(
-    config={"user_pool_id": "us-east-1_AbCdEf"}, validate_config=False
-).catalog_dict
+INCREMENTS = selected("users", replication=INCREMENTAL)
+FULL = selected("users")
 LOOK_BACK = 600
 POOL_ID = Pool(0).id
-
-
-def catalog(stream: str = "users", **entry: str) -> Json:
-    """A catalog with one stream selected, replicated by increments or as said."""
-    made = copy.deepcopy(STREAMS)
-    for each in made["streams"]:
-        selected = each["stream"] == stream
-        each["metadata"][-1]["metadata"]["selected"] = selected
-        if selected:
-            for key, value in (entry or INCREMENTAL).items():
-                each[key.replace("-", "_")] = value
-    return made
 
 
 class Run(NamedTuple):
@@ -93,7 +80,7 @@ class Source:
     ) -> TapCognito:
         """Make a tap that replicates by increments."""
         config = emulator_config(self.emulator, **config)
-        return TapCognito(config=config, catalog=entry or catalog(), state=copy.deepcopy(state))
+        return TapCognito(config=config, catalog=entry or INCREMENTS, state=copy.deepcopy(state))
 
     def run(self, state: Json | None = None, entry: Json | None = None, **config: Any) -> Run:
         """Run a tap to its end."""
@@ -106,7 +93,7 @@ class Source:
 
     def table(self) -> dict[str, Json]:
         """Say what the table must be: a full run, by user name."""
-        run = self.run(entry=catalog(**{"replication-method": "FULL_TABLE"}))
+        run = self.run(entry=selected("users", replication={"replication_method": "FULL_TABLE"}))
         return {record["username"]: record for record in run.records}
 
     def changed_since(self, moment: datetime) -> set[str]:
@@ -144,7 +131,7 @@ def at(moment: datetime, pool_id: str = POOL_ID) -> Json:
 
 def test_full_table_is_the_default(source: Source) -> None:
     """Without a choice in the catalog every run sends every user."""
-    entry = copy.deepcopy(STREAMS)
+    entry = copy.deepcopy(FULL)
     first = source.run(entry=entry)
     second = source.run(first.states[-1], entry)
     assert sorted(first.names) == sorted(second.names) == sorted(source.table())
@@ -155,12 +142,13 @@ def test_full_table_is_the_default(source: Source) -> None:
 @pytest.mark.parametrize("place", ["metadata", "entry", "both"])
 def test_increments_are_chosen_in_the_catalog(place: str, tmp_path: Path) -> None:
     """In the stream's metadata or in its entry: the second run sends only the changed user."""
-    chosen = copy.deepcopy(STREAMS)
+    chosen = copy.deepcopy(FULL)
     (users,) = [each for each in chosen["streams"] if each["stream"] == "users"]
     if place != "entry":
-        users["metadata"][-1]["metadata"] |= INCREMENTAL
+        names = {key.replace("_", "-"): value for key, value in INCREMENTAL.items()}
+        users["metadata"][-1]["metadata"] |= names
     if place != "metadata":
-        users |= {key.replace("-", "_"): value for key, value in INCREMENTAL.items()}
+        users |= INCREMENTAL
     with Emulator(Pool(70)) as emulator:
         (tmp_path / "catalog").write_text(json.dumps(chosen))
         state = at(datetime(2026, 1, 1, tzinfo=timezone.utc))
@@ -176,13 +164,13 @@ def test_increments_are_chosen_in_the_catalog(place: str, tmp_path: Path) -> Non
 @pytest.mark.parametrize("stream", ["groups", "identity_providers", "user_pool"])
 def test_other_streams_have_increments_too(source: Source, stream: str) -> None:
     """What has a date of its last change is sent again only when that has moved."""
-    first = source.run(entry=catalog(stream, **INCREMENTAL))
+    first = source.run(entry=selected(stream, replication=INCREMENTAL))
     assert first.records
     state = first.states[-1]
     assert bookmark(state, stream).timestamp() == 1_735_787_046.123
     later = (bookmark(state, stream) + timedelta(days=1)).isoformat()
     state["bookmarks"][stream]["partitions"][0]["replication_key_value"] = later
-    assert source.run(state, catalog(stream, **INCREMENTAL)).records == []
+    assert source.run(state, selected(stream, replication=INCREMENTAL)).records == []
 
 
 @pytest.mark.parametrize(
@@ -468,7 +456,7 @@ def test_a_run_cut_anywhere_and_repeated_gives_the_pool(source: Source, share: f
     assert table == source.table()
 
 
-@pytest.mark.parametrize("entry", [catalog(), STREAMS], ids=["INCREMENTAL", "FULL_TABLE"])
+@pytest.mark.parametrize("entry", [INCREMENTS, FULL], ids=["INCREMENTAL", "FULL_TABLE"])
 def test_a_killed_run_repeated_gives_the_pool(
     database: Database, tmp_path: Path, entry: Json
 ) -> None:
@@ -499,7 +487,7 @@ def test_what_comes_out_is_valid_at_any_moment(tmp_path: Path, number: signal.Si
     with Emulator(Pool(11_000)) as emulator:
         for moment in (100, *(chance.randrange(4_500_000) for _ in range(3))):
             with running_tap(
-                tmp_path, emulator_config(emulator), catalog=catalog(), state=state
+                tmp_path, emulator_config(emulator), catalog=INCREMENTS, state=state
             ) as tap:
                 assert tap.stdout
                 output = tap.stdout.read(moment)
@@ -529,7 +517,7 @@ def test_records_say_when_they_were_read(source: Source) -> None:
     """Each has the time of its page, which a target may keep beside it."""
     source.emulator.latency = 0.05
     before = datetime.now(timezone.utc)
-    run = source.run(entry=STREAMS)
+    run = source.run(entry=FULL)
     times = [each["time_extracted"] for each in run.messages if each["type"] == "RECORD"]
     moments = {datetime.fromisoformat(each.replace("Z", "+00:00")) for each in times}
     assert len(times) == 700
@@ -540,24 +528,9 @@ def test_records_say_when_they_were_read(source: Source) -> None:
 # What the tap is given
 
 
-def replication(**choice: str) -> Json:
-    """A catalog with this replication of the users."""
-    return catalog(**{key.replace("_", "-"): value for key, value in choice.items()})
-
-
-def without(column: str) -> Json:
-    """A catalog with increments, and a column deselected."""
-    made = catalog()
-    for stream in made["streams"]:
-        for each in stream["metadata"]:
-            if each["breadcrumb"] == ["properties", column]:
-                each["metadata"]["selected"] = False
-    return made
-
-
 def with_more(column: str) -> Json:
     """A catalog with a column that the stream has not."""
-    made = catalog()
+    made = copy.deepcopy(INCREMENTS)
     (users,) = [each for each in made["streams"] if each["stream"] == "users"]
     users["schema"]["properties"][column] = {"type": ["string", "null"]}
     return made
@@ -592,19 +565,27 @@ def with_more(column: str) -> Json:
         ("catalog", "{", "is not JSON"),
         ("catalog", {"streams": None}, "is not a Singer catalog"),
         ("catalog", {"streams": []}, "none of this tap's streams"),
-        ("catalog", replication(replication_method="LOG_BASED"), "FULL_TABLE or INCREMENTAL"),
         (
             "catalog",
-            catalog("log_delivery", **INCREMENTAL),
+            selected("users", replication={"replication_method": "LOG_BASED"}),
+            "FULL_TABLE or INCREMENTAL",
+        ),
+        (
+            "catalog",
+            selected("log_delivery", replication=INCREMENTAL),
             "`replication-method` to FULL_TABLE",
         ),
         (
             "catalog",
-            replication(replication_method="INCREMENTAL", replication_key="created_at"),
+            selected("users", replication={**INCREMENTAL, "replication_key": "created_at"}),
             "set `replication-key` to updated_at",
         ),
         ("catalog", with_more("phone"), "`users` has no column phone: take it out"),
-        ("catalog", without("updated_at"), "select `users.updated_at`, or use FULL_TABLE"),
+        (
+            "catalog",
+            selected("users", without=["updated_at"], replication=INCREMENTAL),
+            "select `users.updated_at`, or use FULL_TABLE",
+        ),
     ],
 )
 def test_a_wrong_file_is_one_clear_line(
@@ -612,7 +593,7 @@ def test_a_wrong_file_is_one_clear_line(
 ) -> None:
     """A foreign, old or damaged state or catalog is said to be one, with status 1."""
     text = content if isinstance(content, str) else json.dumps(content)
-    files = {"catalog": json.dumps(catalog()), option: text}
+    files = {"catalog": json.dumps(INCREMENTS), option: text}
     arguments: list[Any] = []
     for name, written in files.items():
         (tmp_path / name).write_text(written)
@@ -629,29 +610,23 @@ def test_a_wrong_file_is_one_clear_line(
 @pytest.mark.skipif(os.name == "nt", reason="it is for a Unix shell")
 def test_the_documented_pipe_goes_on_from_its_state(database: Database, tmp_path: Path) -> None:
     """The shell's lines send all users, then what changed; a run that fails is seen to fail."""
-    (script,) = re.findall(
-        r"(?ms)^```sh\n(set -o pipefail.*?)^```$",
-        (ROOT / "docs" / "replication.md").read_text(encoding="utf-8"),
-    )
+    shown = blocks("docs/replication.md", "sh")
+    (script,) = (block for block in shown if block.startswith("set -o pipefail"))
     scripts = sysconfig.get_path("scripts")
     environment = {**os.environ, "PATH": os.pathsep.join([scripts, os.environ["PATH"]])}
 
     def run() -> tuple[int, str]:
-        shell = subprocess.run(
-            ["bash", "-c", script],  # noqa: S607 - wherever it is
+        shell = run_program(
+            ["bash", "-c", script],
             cwd=tmp_path,
             env=environment,
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT,
-            check=False,
         )
         (records,) = re.findall(r"1 schemas, (\d+) records", shell.stderr) or [""]
         return shell.returncode, records
 
     with Emulator(Pool(70)) as emulator:
         files = {"tap": emulator_config(emulator), "target": database.target_config}
-        for name, content in {**files, "catalog": catalog()}.items():
+        for name, content in {**files, "catalog": INCREMENTS}.items():
             (tmp_path / f"{name}.json").write_text(json.dumps(content))
         assert run() == (0, "70")
         emulator.pool.change(next(emulator.pool.users())["Username"])

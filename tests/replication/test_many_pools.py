@@ -20,6 +20,7 @@ from quickstart.pool import KEYS
 from tap_cognito.cognito import client
 from tap_cognito.errors import TapCognitoError
 from tap_cognito.tap import TapCognito
+from tests.support.catalogs import INCREMENTAL, selected
 from tests.support.paths import ROOT
 from tests.support.programs import TIMEOUT, pour
 from tests.support.tables import COLUMNS, Database, wire_row
@@ -129,11 +130,8 @@ class Account:
     ) -> Run:
         """Run the tap to its end."""
         settings = self.config(**MODES[mode], **config)
-        catalog = TapCognito(config=settings).catalog_dict
-        for entry in catalog["streams"]:
-            entry["metadata"][-1]["metadata"]["selected"] = entry["stream"] == stream
-            if mode == "increments" and entry["stream"] == stream:
-                entry |= {"replication_method": "INCREMENTAL", "replication_key": "updated_at"}
+        replication = INCREMENTAL if mode == "increments" else None
+        catalog = selected(stream, config=settings, replication=replication)
         self._capture.readouterr()
         error = None
         try:

@@ -24,6 +24,7 @@ from tap_cognito.errors import TapCognitoError
 from tap_cognito.streams.scan import ResumableScan
 from tap_cognito.streams.state import PoolProgress, Scan, digest, dump_scan, load_scan
 from tap_cognito.tap import TapCognito
+from tests.support.catalogs import INCREMENTAL, selected
 from tests.support.programs import emulator_config
 
 if TYPE_CHECKING:
@@ -110,11 +111,8 @@ class Source:
     def run(self, state: Json | None = None, *, fails: str = "", **config: Any) -> Messages:
         """Run the tap to its end, or until it fails with these words."""
         config = {**self._config, **config}
-        catalog = TapCognito(config=config).catalog_dict
-        for entry in catalog["streams"]:
-            entry["metadata"][-1]["metadata"]["selected"] = entry["stream"] == self._stream
-            if self.mode == "increments" and entry["stream"] == "users":
-                entry |= {"replication_method": "INCREMENTAL", "replication_key": "updated_at"}
+        replication = INCREMENTAL if self.mode == "increments" else None
+        catalog = selected(self._stream, config=config, replication=replication)
         tap = TapCognito(config=config, catalog=catalog, state=copy.deepcopy(state))
         self.emulator.log.requests.clear()
         if fails:

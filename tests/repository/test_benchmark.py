@@ -16,7 +16,7 @@ from benchmarks import contenders, measure, plot
 from benchmarks.contenders import Contender
 from benchmarks.measure import Run
 from tests.support.paths import ROOT
-from tests.support.programs import TIMEOUT
+from tests.support.programs import run_program
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,9 +30,7 @@ def test_all_contenders_read_the_same_pool(tmp_path: Path) -> None:
         *(sys.executable, "-m", "benchmarks", "--users", "130", "--latencies", "5"),
         *("--postgres", "--output", str(tmp_path), "--only", "tap", "boto3", *aws),
     ]
-    done = subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT, check=False
-    )
+    done = run_program(command, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith("Every run read every user once.\n")
     results = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ import pytest
 
 import dev
 from tests.support.paths import ROOT
-from tests.support.programs import TIMEOUT
+from tests.support.programs import run_program
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,14 +23,10 @@ def test_an_unreachable_index_is_a_line_that_says_what_to_set(tmp_path: Path) ->
     for name in ("dev.py", "pyproject.toml", "requirements"):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, tmp_path / name)
-    done = subprocess.run(
+    done = run_program(
         [sys.executable, "dev.py", "check"],
         cwd=tmp_path,
         env={**os.environ, "PIP_INDEX_URL": "https://127.0.0.1:9", "PIP_RETRIES": "0"},
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT,
-        check=False,
     )
     assert done.returncode == 1
     last = done.stderr.splitlines()[-1]

@@ -16,7 +16,7 @@ import pytest
 from emulator import Emulator, Pool
 from hatch_build import unlinked
 from tests.support.paths import ROOT
-from tests.support.programs import TIMEOUT, emulator_config
+from tests.support.programs import TIMEOUT, emulator_config, run_program
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,15 +81,10 @@ def scripts(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(scripts: Path, *arguments: str | Path) -> str:
     """Run the installed tap from a folder outside the source tree."""
-    process = subprocess.run(
+    process = run_program(
         [scripts / "tap-cognito", *arguments],
         cwd=scripts,
         env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=TIMEOUT,
-        check=False,
     )
     assert process.returncode == 0, process.stderr
     return process.stdout

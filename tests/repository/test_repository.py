@@ -18,6 +18,7 @@ import yaml
 import tap_cognito
 from emulator import Emulator, Pool
 from tap_cognito.tap import TapCognito
+from tests.support.catalogs import selected
 from tests.support.paths import ROOT
 from tests.support.programs import emulator_config
 
@@ -115,12 +116,7 @@ def test_the_documented_policy_of_a_stream_is_enough_and_the_least(
     granted = {action: entry for entry in policy["Statement"] for action in entry["Action"]}
     with Emulator(Pool(200)) as emulator:
         config = emulator_config(emulator)
-        catalog = TapCognito(config=config).catalog_dict
-        for entry in catalog["streams"]:
-            for one in entry["metadata"]:
-                if not one["breadcrumb"]:
-                    one["metadata"]["selected"] = entry["stream"] == stream
-        TapCognito(config=config, catalog=catalog).sync_all()
+        TapCognito(config=config, catalog=selected(stream, config=config)).sync_all()
         called = {f"cognito-idp:{name}" for name in emulator.log.by_operation()}
     assert '"RECORD"' in capfd.readouterr().out
     assert granted.keys() == called

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.forking import Forked
-from tests.support.interruption import wait_until
 from tests.support.paths import ROOT
-from tests.support.programs import TIMEOUT
+from tests.support.programs import TIMEOUT, run_program
 from tests.support.selection import MELTANO
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.programs
 
@@ -134,9 +134,7 @@ def test_one_process_begins_with_all_that_runs_meltano(tmp_path: Path) -> None:
         test = f"def test({fixture}): pass\ndef test_2({fixture}): pass\ndef test_3(): pass"
         (tmp_path / f"test_{name}.py").write_text(test)
     command = [sys.executable, "-m", "pytest", "-n2", "-v", "--no-loadscope-reorder"]
-    run = subprocess.run(
-        command, cwd=tmp_path, capture_output=True, text=True, timeout=TIMEOUT, check=False
-    )
+    run = run_program(command, cwd=tmp_path)
     passed = re.findall(r"\[(gw\d)\] .*PASSED test_(\w).py", run.stdout)
     assert len(passed) == 2 * 3 + 2 * 7, run.stdout
     (process,) = {process for process, file in passed if file in "bd"}
@@ -168,14 +166,10 @@ def test_an_unmarked_test_that_starts_a_program_fails(tmp_path: Path) -> None:
     def outcomes(mark: str) -> list[str]:
         command = [sys.executable, "-m", "pytest", "-n0", "-rA", "-W", "ignore", "-m", mark]
         env = {**os.environ, "COLUMNS": "200"}
-        run = subprocess.run(
+        run = run_program(
             command,
-            check=False,
             cwd=tmp_path,
             env=env,
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT,
         )
         return re.findall(r"(?m)^((?:PASSED|FAILED|ERROR) .*)", run.stdout)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 import sys
 from datetime import timedelta, timezone
 from typing import TYPE_CHECKING, Any
@@ -18,27 +17,23 @@ from emulator import Emulator, Pool
 from emulator.faults import Faults
 from quickstart.pool import KEYS
 from tests.support.paths import ROOT
-from tests.support.programs import TIMEOUT, emulator_config
+from tests.support.programs import emulator_config, run_program
 from verify.comparison import compare
 from verify.plain import Plain, Reading, ReadingError
 from verify.rows import COLUMNS, Users, differing, from_api, hashes
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterator
     from pathlib import Path
 
 
 def verify(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run it to its end."""
-    return subprocess.run(
+    return run_program(
         [sys.executable, "-m", "verify", *arguments],
         cwd=ROOT,
         env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=TIMEOUT,
-        check=False,
     )
 
 

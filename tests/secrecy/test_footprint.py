@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from typing import TYPE_CHECKING
 
@@ -12,8 +11,8 @@ import pytest
 
 from emulator import Emulator, Pool
 from tap_cognito.streams import NAMES
-from tests.support.answers import catalog
-from tests.support.programs import TIMEOUT, emulator_config
+from tests.support.catalogs import selected
+from tests.support.programs import emulator_config, run_program
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,13 +51,13 @@ def test_a_run_makes_no_file_starts_no_program_and_asks_its_endpoint_only(tmp_pa
     told = tmp_path / "told"
     with Emulator(Pool(90)) as emulator:
         config = emulator_config(emulator)
-        files = {"config": config, "catalog": catalog(*NAMES, config=config), "state": {}}
+        files = {"config": config, "catalog": selected(*NAMES, config=config), "state": {}}
         arguments = []
         for option, content in files.items():
             path = tmp_path / f"{option}.json"
             path.write_text(json.dumps(content))
             arguments += [f"--{option}", str(path)]
-        done = subprocess.run(
+        done = run_program(
             [sys.executable, "-c", PROGRAM, told, *arguments],
             env={
                 **{key: value for key, value in os.environ.items() if "COVERAGE" not in key},
@@ -67,10 +66,6 @@ def test_a_run_makes_no_file_starts_no_program_and_asks_its_endpoint_only(tmp_pa
                 "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
             },
             cwd=folder,
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT,
-            check=False,
         )
         assert done.returncode == 0, done.stderr
         assert set(told.read_text().splitlines()) == {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import json
 import os
-import subprocess
 import sys
 import time
 from urllib.parse import quote, quote_plus
@@ -13,7 +12,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from tap_cognito import logs
-from tests.support.programs import TIMEOUT
+from tests.support.programs import run_program
 
 SECRET = 'planted/p@ss: "w0rd" é+1'
 TOKEN = "planted/token+" * 100
@@ -24,13 +23,9 @@ LOGGING = "logging.basicConfig(level='DEBUG', format='%(name)s %(message)s')\n"
 def run(code: str, **environment: str) -> str:
     """What a program writes to stderr that has installed the door, and knows two secrets."""
     hide = f"logs.hide({SECRET!r}, {TOKEN!r})\n"
-    done = subprocess.run(
+    done = run_program(
         [sys.executable, "-c", START + hide + code],
         env={**os.environ, "PYTHONIOENCODING": "utf-8", **environment},
-        capture_output=True,
-        encoding="utf-8",
-        timeout=TIMEOUT,
-        check=False,
     )
     return done.stderr
 

@@ -30,6 +30,8 @@ from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES
 from emulator import NEXT_KEY, Credential, Emulator, Pool, tokens
 from tap_cognito.secret_references import SCHEMES
 from tap_cognito.settings import SCHEMA, SECRETS
+from tap_cognito.streams import NAMES
+from tests.support.catalogs import selected
 from tests.support.hostile import ATTACKS, PERSON, TEXTS, Hostile, mutated
 from tests.support.identities import (
     EXTERNAL_ID,
@@ -52,7 +54,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
 
-PROJECT = ROOT
 LEVELS = {"LOGLEVEL": "DEBUG", "TAP_COGNITO_LOGLEVEL": "DEBUG"}
 LOG_CONFIG = {
     "version": 1,
@@ -138,11 +139,7 @@ def log_config(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def catalog() -> dict[str, Any]:
     """All streams and columns."""
-    found: dict[str, Any] = json.loads(run({"user_pool_id": "a_1"}, "--discover").stdout)
-    for stream in found["streams"]:
-        for entry in stream["metadata"]:
-            entry["metadata"]["selected"] = True
-    return found
+    return selected(*NAMES)
 
 
 def config(emulator: Emulator | Hostile, **more: Any) -> dict[str, Any]:
@@ -646,7 +643,7 @@ def test_about_marks_the_secret_settings() -> None:
 
 def test_meltano_hides_the_secret_settings() -> None:
     """`sensitive: true` stands at each of them, and at no other."""
-    project = yaml.safe_load((PROJECT / "meltano.yml").read_text())
+    project = yaml.safe_load((ROOT / "meltano.yml").read_text())
     (tap,) = project["plugins"]["extractors"]
     sensitive = {setting["name"] for setting in tap["settings"] if setting.get("sensitive")}
     assert sensitive == {*TEMPORARY, "aws_assume_role_external_id", "vault_url"}

@@ -6,7 +6,6 @@ import gc
 import json
 import logging
 import os
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -22,7 +21,7 @@ from tap_cognito import cli, logs, singer_files
 from tap_cognito.errors import TapCognitoError
 from tap_cognito.settings import SCHEMA, SECRETS
 from tap_cognito.tap import TapCognito
-from tests.support.programs import TIMEOUT, emulator_config
+from tests.support.programs import emulator_config, run_program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -380,12 +379,8 @@ def test_a_file_that_is_longer_than_the_memory_is_refused(tmp_path: Path, option
     path.write_text('{"user_pool_id": "us-east-1_AbCdEf"}')
     large.touch()
     os.truncate(large, 1 << 40)  # without taking up the disk
-    done = subprocess.run(
+    done = run_program(
         [sys.executable, "-m", "tap_cognito", "--config", path, option, large],
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT,
-        check=False,
     )
     assert done.returncode == 1
     assert f"{option} {large} is larger than 64 MiB" in done.stderr
@@ -462,13 +457,9 @@ def test_no_env_file_is_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.programs
 def test_a_config_may_come_through_a_pipe() -> None:
     """Secrets need not lie on a disk: what can be read once only is enough."""
-    done = subprocess.run(
+    done = run_program(
         [sys.executable, "-m", "tap_cognito", "--config", "/dev/stdin", "--discover"],
         input='{"user_pool_id": "us-east-1_AbCdEf"}',
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT,
-        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["streams"]

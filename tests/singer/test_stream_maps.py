@@ -13,6 +13,7 @@ from tap_cognito.errors import TapCognitoError
 from tap_cognito.stream_maps import explain_failure
 from tap_cognito.tap import TapCognito
 from tests.support.answers import records
+from tests.support.catalogs import selected
 from tests.support.programs import emulator_config, run_tap
 
 CONFIG = {"user_pool_id": "us-east-1_AbCdEf"}
@@ -94,11 +95,7 @@ def test_a_map_decides_what_is_sent(capfd: pytest.CaptureFixture[str]) -> None:
 
 def test_a_map_of_a_column_that_is_not_selected_is_refused() -> None:
     """The expression would not find it; to remove it again is no problem."""
-    catalog = TapCognito(config=CONFIG).catalog_dict
-    for stream in catalog["streams"]:
-        for entry in stream["metadata"]:
-            if entry["breadcrumb"] == ["properties", "email"]:
-                entry["metadata"]["selected"] = False
+    catalog = selected("users", without=["email"], config=CONFIG)
     maps: dict[str, Any] = {"users": {"email": "md5(email)"}}
     with pytest.raises(TapCognitoError, match="the column `email`, which is not selected"):
         TapCognito(config={**CONFIG, "stream_maps": maps}, catalog=catalog)

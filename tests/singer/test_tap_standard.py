@@ -9,17 +9,15 @@ from singer_sdk.testing import SuiteConfig, get_tap_test_class
 from singer_sdk.typing import DEFAULT_JSONSCHEMA_VALIDATOR
 
 from emulator import Emulator, Pool
+from tap_cognito.streams import NAMES
 from tap_cognito.tap import TapCognito
+from tests.support.catalogs import selected
 from tests.support.programs import emulator_config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _config: dict[str, Any] = {"user_pool_id": "us-east-1_Replaced"}
-_catalog = TapCognito(config=_config).catalog_dict
-for _stream in _catalog["streams"]:
-    for _entry in _stream["metadata"]:
-        _entry["metadata"]["selected"] = True
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -42,6 +40,6 @@ def _pool() -> Iterator[None]:
 TestTapCognito = get_tap_test_class(
     TapCognito,
     config=_config,
-    catalog=_catalog,
+    catalog=selected(*NAMES),
     suite_config=SuiteConfig(max_records_limit=None),
 )

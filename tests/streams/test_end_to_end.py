@@ -11,7 +11,7 @@ import pytest
 from emulator import Emulator, Pool
 from quickstart import pool
 from tap_cognito.tap import TapCognito
-from tests.support.catalogs import only
+from tests.support.catalogs import selected
 from tests.support.programs import emulator_config, load, run_tap
 from tests.support.tables import COLUMNS, Database, wire_row
 
@@ -105,7 +105,7 @@ def test_a_table_has_only_the_selected_columns(
     config = emulator_config(small)
     catalog = tmp_path / "catalog.json"
     discovered = json.loads(run_tap(config, "--discover").stdout)
-    catalog.write_text(json.dumps(only(discovered, columns)))
+    catalog.write_text(json.dumps(selected("users", columns=columns, catalog=discovered)))
     load(config, database.target_config, "--catalog", catalog)
     places = [COLUMNS.index(name) for name in columns]
     rows = [wire_row(user) for user in small.pool.users()]
@@ -125,7 +125,9 @@ def test_every_subset_of_the_columns_can_be_selected(
         for size in range(len(COLUMNS)):
             for others in itertools.combinations(COLUMNS[1:], size):
                 columns = ["username", *others]
-                TapCognito(config=config, catalog=only(catalog, columns)).sync_all()
+                TapCognito(
+                    config=config, catalog=selected("users", columns=columns, catalog=catalog)
+                ).sync_all()
                 lines = capfdbinary.readouterr().out.splitlines()
                 messages = [json.loads(line) for line in lines]
                 (schema,) = [each["schema"] for each in messages if each["type"] == "SCHEMA"]

@@ -18,7 +18,8 @@ from tap_cognito.cognito.rate_limiter import RateLimiter
 from tap_cognito.errors import StreamsFailedError
 from tap_cognito.tap import TapCognito
 from tap_cognito.validation import SEARCHABLE
-from tests.support.answers import ANY_POOL, record, with_has_secret
+from tests.support.answers import record, with_has_secret
+from tests.support.catalogs import ANY_POOL, selected
 from tests.support.programs import emulator_config, pour, run_tap
 from tests.support.tables import Database, wire_row
 
@@ -138,14 +139,8 @@ REQUESTS: dict[str, Callable[[Pool], dict[str, int]]] = {
 
 def selecting(folder: Path, *streams: str, without: tuple[str, ...] = ()) -> Path:
     """Write a catalog that selects these streams, without some columns."""
-    catalog = TapCognito(config={"user_pool_id": "us-east-1_Any"}).catalog_dict
-    for stream in catalog["streams"]:
-        for entry in stream["metadata"]:
-            *_, column = entry["breadcrumb"] or [None]
-            chosen = column not in without if column else stream["stream"] in streams
-            entry["metadata"]["selected"] = chosen
     path = folder / "catalog.json"
-    path.write_text(json.dumps(catalog))
+    path.write_text(json.dumps(selected(*streams, without=without)))
     return path
 
 
@@ -327,7 +322,6 @@ def test_only_users_are_read_by_default(small: Emulator) -> None:
 def test_a_selected_stream_costs_the_documented_requests(
     stream: str,
     unhurried: list[Unhurried],
-    tmp_path: Path,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     """A stream that is selected alone makes the requests of its formula, each after its pace."""
@@ -343,7 +337,7 @@ def test_a_selected_stream_costs_the_documented_requests(
             "UserPoolId": pool.id,
         }
     with Emulator(pool) as emulator:
-        catalog = json.loads(selecting(tmp_path, stream).read_text())
+        catalog = selected(stream)
         TapCognito(config=emulator_config(emulator), catalog=catalog).sync_all()
     output = capfd.readouterr().out
     expected = REQUESTS[stream](pool)
@@ -392,12 +386,12 @@ def test_columns_that_are_not_selected_are_nowhere(
 
 
 def test_providers_are_only_described_for_columns_that_need_it(
-    small: Emulator, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    small: Emulator, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Without mapping and identifiers nobody asks for details, which hold the secrets."""
     dropped = ("provider_details", "attribute_mapping", "acr_mapping", "idp_identifiers")
-    catalog = selecting(tmp_path, "identity_providers", without=dropped).read_text()
-    TapCognito(config=emulator_config(small), catalog=json.loads(catalog)).sync_all()
+    catalog = selected("identity_providers", without=dropped)
+    TapCognito(config=emulator_config(small), catalog=catalog).sync_all()
     records = messages(capfd.readouterr().out, "RECORD")["identity_providers"]
     assert [one["record"]["provider_type"] for one in records] == ["OIDC", "SignInWithApple"]
     assert requests(small) == {"ListIdentityProviders": 1}
@@ -409,7 +403,6 @@ def test_providers_are_only_described_for_columns_that_need_it(
 def test_each_operation_has_the_pace_of_its_quota(
     small: Emulator,
     monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     """ListUsers and ListUsersInGroup share a pace; others have their own, and their category's."""
@@ -423,7 +416,7 @@ def test_each_operation_has_the_pace_of_its_quota(
 
     monkeypatch.setattr(quotas, "RateLimiter", Unhurried)
     monkeypatch.setattr(quotas.Quotas, "limiters", note)
-    catalog = json.loads(selecting(tmp_path, *TABLES).read_text())
+    catalog = selected(*TABLES)
     config = emulator_config(small, max_requests_per_second=24)
     TapCognito(config=config, catalog=catalog).sync_all()
     assert messages(capfd.readouterr().out, "RECORD").keys() == TABLES.keys()
@@ -561,11 +554,11 @@ def test_gone_is_asked_not_assumed(
     "code", ["AccessDeniedException", "ResourceNotFoundException", "OddException"]
 )
 def test_a_stream_that_fails_keeps_no_other_from_being_read(
-    small: Emulator, tmp_path: Path, code: str, capfd: pytest.CaptureFixture[str]
+    small: Emulator, code: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Whatever the reason, the rest is read, users first; in Python too the run then fails."""
     small.refused = {"ListGroups": code}
-    catalog = json.loads(selecting(tmp_path, *TABLES).read_text())
+    catalog = selected(*TABLES)
     with pytest.raises(StreamsFailedError) as failure:
         TapCognito(config=emulator_config(small), catalog=catalog).sync_all()
     assert len(failure.value.failures) == 2

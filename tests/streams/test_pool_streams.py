@@ -11,7 +11,8 @@ from emulator import PEOPLE, SECRETS, Emulator, Pool
 from quickstart import pool as moto
 from tap_cognito.errors import AccessDeniedError, ResourceNotFoundError, TapCognitoError
 from tap_cognito.tap import TapCognito
-from tests.support.answers import ANSWERS, Api, catalog, expected, in_order, records
+from tests.support.answers import ANSWERS, Api, expected, in_order, records
+from tests.support.catalogs import selected
 from tests.support.emulated import client
 from tests.support.programs import emulator_config, run_tap
 
@@ -54,7 +55,7 @@ def emulator() -> Iterator[Emulator]:
 def run(emulator: Emulator, folder: Path, *streams: str, **env: str) -> CompletedProcess[str]:
     """Run the tap as a program, for these streams."""
     path = folder / "catalog.json"
-    path.write_text(json.dumps(catalog(*streams)))
+    path.write_text(json.dumps(selected(*streams)))
     return run_tap(emulator_config(emulator), "--catalog", path, env=env)
 
 
@@ -187,7 +188,7 @@ def test_a_denied_operation_is_named(emulator: Emulator, stream: str, operation:
     emulator.denied = {f"cognito-idp:{operation}"}
     words = f"`{stream}`: the credentials may not call cognito-idp:{operation} on "
     with pytest.raises(AccessDeniedError, match=words):
-        TapCognito(config=emulator_config(emulator), catalog=catalog(stream)).sync_all()
+        TapCognito(config=emulator_config(emulator), catalog=selected(stream)).sync_all()
 
 
 @each_stream
@@ -196,7 +197,7 @@ def test_a_missing_pool_is_a_failure(emulator: Emulator, stream: str) -> None:
     config = emulator_config(emulator)
     emulator.remove_pool(emulator.pool)
     with pytest.raises(ResourceNotFoundError, match="there is no user pool"):
-        TapCognito(config=config, catalog=catalog(stream)).sync_all()
+        TapCognito(config=config, catalog=selected(stream)).sync_all()
 
 
 @each_operation
@@ -233,7 +234,7 @@ def test_a_pool_without_any_is_an_empty_stream(
     """Where the pool has nothing the stream has no record, and the mirror removes all rows."""
     EMPTIED[stream](emulator.pool)
     config = emulator_config(emulator, emit_activate_version_messages=True)
-    TapCognito(config=config, catalog=catalog(stream)).sync_all()
+    TapCognito(config=config, catalog=selected(stream)).sync_all()
     types = [json.loads(line)["type"] for line in capfd.readouterr().out.splitlines()]
     assert types.count("RECORD") == 0
     assert types.count("ACTIVATE_VERSION") == 1
@@ -272,7 +273,7 @@ def test_a_pool_never_lacks_users(emulator: Emulator, stream: str) -> None:
     """Whatever ListUsers is refused for, the tables of users are not emptied."""
     emulator.refused = {"ListUsers": "FeatureUnavailableInTierException"}
     with pytest.raises(TapCognitoError, match="don't include what ListUsers returns"):
-        TapCognito(config=emulator_config(emulator), catalog=catalog(stream)).sync_all()
+        TapCognito(config=emulator_config(emulator), catalog=selected(stream)).sync_all()
 
 
 GONE: dict[str, tuple[str, Callable[[Pool], object]]] = {
@@ -331,4 +332,4 @@ def test_no_such_pool_is_never_taken_for_gone(
     """When details are denied to exist that the list still has, the run fails."""
     emulator.refused = {operation: "ResourceNotFoundException"}
     with pytest.raises(TapCognitoError, match=f"{operation} doesn't find what |no user pool "):
-        TapCognito(config=emulator_config(emulator), catalog=catalog(stream)).sync_all()
+        TapCognito(config=emulator_config(emulator), catalog=selected(stream)).sync_all()

@@ -14,7 +14,8 @@ from tap_cognito.cognito import parallel
 from tap_cognito.cognito.user_details import UserDetails
 from tap_cognito.errors import TapCognitoError
 from tap_cognito.tap import TapCognito
-from tests.support.answers import Api, catalog, expected, records
+from tests.support.answers import Api, expected, records
+from tests.support.catalogs import selected
 from tests.support.emulated import client
 from tests.support.listings import pool_of
 from tests.support.programs import emulator_config
@@ -114,7 +115,7 @@ def test_a_user_is_no_step_of_the_state(capfd: pytest.CaptureFixture[str]) -> No
     """The state isn't written for each user: nobody could go on behind one."""
     with Emulator(Pool(130)) as emulator:
         config = emulator_config(emulator)
-        TapCognito(config=config, catalog=catalog("user_mfa")).sync_all()
+        TapCognito(config=config, catalog=selected("user_mfa")).sync_all()
     types = [json.loads(line)["type"] for line in capfd.readouterr().out.splitlines()]
     assert types.count("RECORD") == 130
     assert types.count("STATE") <= 3
@@ -134,4 +135,4 @@ def test_a_mirror_takes_no_silence_for_an_empty_pool(denied: set[str], reason: s
     with Emulator(pool, denied=denied) as emulator:
         config = emulator_config(emulator, emit_activate_version_messages=True)
         with pytest.raises(TapCognitoError, match=reason):
-            TapCognito(config=config, catalog=catalog("user_mfa")).sync_all()
+            TapCognito(config=config, catalog=selected("user_mfa")).sync_all()

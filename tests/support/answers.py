@@ -11,6 +11,7 @@ from botocore import xform_name
 
 from tap_cognito.streams import NAMES
 from tap_cognito.tap import TapCognito
+from tests.support.catalogs import ANY_POOL, selected
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     import pytest
 
 Item = dict[str, Any]
-ANY_POOL = {"user_pool_id": "us-east-1_Any"}
 
 RENAMED = {
     "AccountTakeoverRiskConfiguration": "account_takeover",
@@ -161,27 +161,14 @@ def in_order(records: list[Item]) -> list[Item]:
     return sorted(records, key=lambda record: json.dumps(record, sort_keys=True))
 
 
-def catalog(
-    *streams: str, columns: Collection[str] = (), config: Mapping[str, Any] = ANY_POOL
-) -> dict[str, Any]:
-    """A catalog that selects streams, and of them all columns or only these."""
-    made = TapCognito(config=dict(config)).catalog_dict
-    for stream in made["streams"]:
-        for entry in stream["metadata"]:
-            *_, column = entry["breadcrumb"] or [None]
-            chosen = not columns or column in columns if column else stream["stream"] in streams
-            entry["metadata"]["selected"] = chosen
-    return made
-
-
 def records(
     config: Mapping[str, Any],
     capfd: pytest.CaptureFixture[str],
     stream: str,
-    columns: Collection[str] = (),
+    columns: Collection[str] | None = None,
 ) -> list[Item]:
     """What the tap gives of a stream that is selected alone."""
     capfd.readouterr()
-    TapCognito(config=dict(config), catalog=catalog(stream, columns=columns)).sync_all()
+    TapCognito(config=dict(config), catalog=selected(stream, columns=columns)).sync_all()
     messages = map(json.loads, capfd.readouterr().out.splitlines())
     return in_order([line["record"] for line in messages if line["type"] == "RECORD"])

@@ -33,17 +33,24 @@ class Block(NamedTuple):
     text: str
 
 
-def blocks(document: str, language: str | None = None, section: str | None = None) -> list[Block]:
-    """Find the fenced blocks of a document, in a language and under a title if these are given."""
+def blocks(document: str, language: str, section: str | None = None) -> list[str]:
+    """Return the texts of a document's blocks in a language, under any title or this one."""
+    return [
+        block.text
+        for block in fenced(document)
+        if block.language == language and section in {None, block.section}
+    ]
+
+
+def fenced(document: str) -> list[Block]:
+    """Return the fenced blocks of a document."""
     text = (ROOT / document).read_text(encoding="utf-8")
     found = []
     for match in _BLOCK.finditer(text):
         titles = re.findall(
             r"(?m)^#+ (.+)$", re.sub(r"(?ms)^```.*?^```$", "", text[: match.start()])
         )
-        block = Block(document, (titles or [""])[-1], match["language"], match["text"])
-        if language in {None, block.language} and section in {None, block.section}:
-            found.append(block)
+        found.append(Block(document, (titles or [""])[-1], match["language"], match["text"]))
     return found
 
 

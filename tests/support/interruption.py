@@ -20,14 +20,6 @@ if TYPE_CHECKING:
     Process = subprocess.Popen[bytes]
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait for something that other threads or programs do."""
-    deadline = time.monotonic() + TIMEOUT
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
-
-
 def at_rest(emulator: Emulator) -> int:
     """Wait until no more requests come because nobody takes the answers, and count all."""
     while True:

@@ -40,6 +40,18 @@ def emulator_config(emulator: Emulator, **more: Any) -> dict[str, Any]:
     }
 
 
+def run_program(command: Sequence[str | Path], **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end; `options` are those of `subprocess.run`."""
+    return subprocess.run(
+        command,
+        capture_output=True,
+        check=False,
+        encoding="utf-8",
+        timeout=TIMEOUT,
+        **options,
+    )
+
+
 def run_tap(
     config: Mapping[str, Any],
     *arguments: str | Path,
