@@ -12,20 +12,6 @@ EUMS_EXTERNAL_ID = "planted-eums-external-id-2c84a6e5"
 
 Tier = Literal["LITE", "ESSENTIALS", "PLUS"]
 
-_SMS = {
-    "SnsCallerArn": f"arn:aws:iam::{ACCOUNT}:role/sms",
-    "ExternalId": SMS_EXTERNAL_ID,
-    "SnsRegion": "us-east-1",
-    "EumsSms": {
-        "CallerArn": f"arn:aws:iam::{ACCOUNT}:role/eums",
-        "ExternalId": EUMS_EXTERNAL_ID,
-        "OriginationIdentity": "Example",
-        "ConfigurationSetName": "sms",
-        "InEntityId": "1101",
-        "InTemplateId": "1107",
-        "Region": "us-east-1",
-    },
-}
 _CODE = "Your code is {####}"
 
 
@@ -95,7 +81,7 @@ def description(pool_id: str, tier: Tier) -> dict[str, Any]:
             "From": "Example <no-reply@auth.example.com>",
             "ConfigurationSet": "mail",
         },
-        "SmsConfiguration": _SMS,
+        "SmsConfiguration": _sms(),
         "SmsConfigurationFailure": "InvalidSmsRoleAccessPolicyException",
         "EmailConfigurationFailure": "EmailSendingDisabled",
         "UserPoolTags": {"team": "accounts"},
@@ -145,7 +131,7 @@ def description(pool_id: str, tier: Tier) -> dict[str, Any]:
 def mfa(tier: Tier) -> dict[str, Any]:
     """Return the answer of GetUserPoolMfaConfig; factors by e-mail need a higher tier."""
     configuration: dict[str, Any] = {
-        "SmsMfaConfiguration": {"SmsAuthenticationMessage": _CODE, "SmsConfiguration": _SMS},
+        "SmsMfaConfiguration": {"SmsAuthenticationMessage": _CODE, "SmsConfiguration": _sms()},
         "SoftwareTokenMfaConfiguration": {"Enabled": True},
         "MfaConfiguration": "OPTIONAL",
     }
@@ -258,3 +244,20 @@ def _schema() -> list[dict[str, Any]]:
         }
         for name, kind in kinds.items()
     ]
+
+
+def _sms() -> dict[str, Any]:
+    return {
+        "SnsCallerArn": f"arn:aws:iam::{ACCOUNT}:role/sms",
+        "ExternalId": SMS_EXTERNAL_ID,
+        "SnsRegion": "us-east-1",
+        "EumsSms": {
+            "CallerArn": f"arn:aws:iam::{ACCOUNT}:role/eums",
+            "ExternalId": EUMS_EXTERNAL_ID,
+            "OriginationIdentity": "Example",
+            "ConfigurationSetName": "sms",
+            "InEntityId": "1101",
+            "InTemplateId": "1107",
+            "Region": "us-east-1",
+        },
+    }

@@ -25,6 +25,22 @@ def emulator() -> Iterator[Emulator]:
         yield serving
 
 
+def parts(value: Any, place: str = "pool") -> Iterator[tuple[int, str]]:
+    """Each dict and list in a value, by its identity, and where it is."""
+    if isinstance(value, (dict, list)):
+        yield id(value), place
+        for key, part in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from parts(part, f"{place}.{key}")
+
+
+def test_pools_share_nothing_that_can_be_changed() -> None:
+    """A test that changes a pool in place changes no pool of another test."""
+    one, other = Pool(3), Pool(3)
+    others = dict(parts(vars(other)))
+    assert len(others) > 100
+    assert [place for identity, place in parts(vars(one)) if identity in others] == []
+
+
 def test_users_have_all_kinds_of_mfa(emulator: Emulator) -> None:
     """Half of them have none, as have a provider's; others each factor, alone and together."""
     cognito, pool = client(emulator), emulator.pool
