@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from tap_cognito.settings import SCHEMA
+from tap_cognito.config.settings import SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

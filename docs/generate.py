@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from tap_cognito import settings
+from tap_cognito.config import settings
 from tap_cognito.tap import TapCognito
 
 if TYPE_CHECKING:

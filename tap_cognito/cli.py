@@ -80,9 +80,9 @@ def _command() -> int:
     import click  # noqa: PLC0415
     from singer_sdk.exceptions import SingerSDKError  # noqa: PLC0415
 
-    import tap_cognito.about  # noqa: F401, PLC0415 - takes the place of the SDK's
+    import tap_cognito.singer.about  # noqa: F401, PLC0415 - takes the place of the SDK's
+    from tap_cognito.singer.writer import buffer_stdout  # noqa: PLC0415
     from tap_cognito.tap import TapCognito  # noqa: PLC0415
-    from tap_cognito.writer import buffer_stdout  # noqa: PLC0415
 
     try:
         buffer_stdout()

@@ -1,4 +1,4 @@
-"""The failures that a user is meant to read."""
+"""The errors shown to the user."""
 
 from __future__ import annotations
 
@@ -25,6 +25,10 @@ class AccessDeniedError(TapCognitoError):
 
 class ResourceNotFoundError(TapCognitoError):
     """There is no such pool, or no such thing in it."""
+
+
+class UserNotFoundError(ResourceNotFoundError):
+    """The user is no longer in the pool."""
 
 
 class FeatureUnavailableError(TapCognitoError):

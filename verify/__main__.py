@@ -20,8 +20,8 @@ from botocore.config import Config
 from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
-from tap_cognito import credentials, secret_references
 from tap_cognito.errors import TapCognitoError
+from tap_cognito.identity import credentials, secret_references
 from tap_cognito.tap import TapCognito
 from verify.comparison import compare
 from verify.plain import Plain, ReadingError

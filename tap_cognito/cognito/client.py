@@ -19,8 +19,6 @@ from botocore.exceptions import (
     EndpointConnectionError,
 )
 
-from tap_cognito.aws_errors import Kind, classify
-from tap_cognito.cognito.errors import Request, from_botocore
 from tap_cognito.cognito.rate_limiter import Cancelled
 from tap_cognito.cognito.responses import (
     TruncatedResponseError,
@@ -28,6 +26,8 @@ from tap_cognito.cognito.responses import (
     parse,
     receive,
 )
+from tap_cognito.error_codes import ErrorKind, classify
+from tap_cognito.error_messages import Request, from_botocore
 from tap_cognito.errors import TapCognitoError
 
 if TYPE_CHECKING:
@@ -159,9 +159,9 @@ class CognitoClient:
                 answer: dict[str, Any] = send(**parameters)
             except (BotoCoreError, ClientError, TruncatedResponseError) as error:
                 kind = _kind(error)
-                if kind is not Kind.TRANSIENT:
+                if kind is not ErrorKind.TRANSIENT:
                     self._note_answer()
-                if kind is Kind.THROTTLED:
+                if kind is ErrorKind.THROTTLED:
                     throttles += 1
                     _slow_down(operation, limiters, throttles)
                     began = None
@@ -169,8 +169,8 @@ class CognitoClient:
                 failures += 1
                 began = self._note_failure(began, error)
                 limit = RETRY_SECONDS if self._has_connected else START_SECONDS
-                if kind is not Kind.TRANSIENT or time.monotonic() - began > limit:
-                    raise self._explain(error, operation, parameters) from None
+                if kind is not ErrorKind.TRANSIENT or time.monotonic() - began > limit:
+                    raise self._explain(error, kind, operation, parameters) from None
             else:
                 self._note_answer()
                 return answer
@@ -194,7 +194,7 @@ class CognitoClient:
             return min(self._failing_since, now if began is None else began)
 
     def _explain(
-        self, error: Exception, operation: str, parameters: Mapping[str, Any]
+        self, error: Exception, kind: ErrorKind, operation: str, parameters: Mapping[str, Any]
     ) -> TapCognitoError:
         if isinstance(error, TruncatedResponseError):
             return TapCognitoError(
@@ -202,11 +202,11 @@ class CognitoClient:
                 "proxies and `endpoint_url`"
             )
         request = Request(operation, self._client, parameters.get("UserPoolId"))
-        return from_botocore(error, request)
+        return from_botocore(error, kind, request)
 
 
-def _kind(error: Exception) -> Kind:
-    return Kind.TRANSIENT if isinstance(error, TruncatedResponseError) else classify(error)
+def _kind(error: Exception) -> ErrorKind:
+    return ErrorKind.TRANSIENT if isinstance(error, TruncatedResponseError) else classify(error)
 
 
 def _slow_down(operation: str, limiters: list[RateLimiter], throttles: int) -> None:

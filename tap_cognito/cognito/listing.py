@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 Item = dict[str, Any]
 """One thing that the API returns: a user, a group, ..."""
 
+PAGE_SIZE = 60
+"""Users in a full page."""
+
 _TOKEN_ATTEMPTS = 3
 """How often a token is sent before it counts as refused."""
 

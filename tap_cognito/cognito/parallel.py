@@ -10,7 +10,6 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from tap_cognito.cognito.rate_limiter import Cancelled
-from tap_cognito.cognito.source import Step
 from tap_cognito.errors import TapCognitoError
 
 if TYPE_CHECKING:
@@ -73,7 +72,8 @@ class _Region:
             source = next(self._sources, None)
             if source is None:
                 return None
-            self.add(source, source.start())
+            source.start()
+            self.add(source, source.take_step().listings)
         task = _Task(self, *self._waiting.popleft())
         self.running.add(task)
         return task
@@ -137,28 +137,29 @@ def _handle(event: _Event, convert: Converter) -> Batch:
     if event.is_last:
         region.running.discard(task)
     try:
-        step = _advance(event)
+        _advance(event)
+        step = source.take_step()
         records = convert(source, step.items)
     except Exception as error:  # noqa: BLE001 - the batch reports it
         region.drop(source)
         return Batch(source, [], is_last=True, error=error)
     if step.is_replacement:
         region.drop(source)
-    region.add(source, step.start)
+    region.add(source, step.listings)
     return Batch(source, records, len(step.items), region.is_done_with(source))
 
 
-def _advance(event: _Event) -> Step:
+def _advance(event: _Event) -> None:
     """Let the source decide what follows from an event."""
     source, listing = event.task.source, event.task.listing
     if isinstance(event.error, TapCognitoError):
-        return source.fail(listing, event.error)
-    if event.error:
+        source.fail(listing, event.error)
+    elif event.error:
         raise event.error
-    if event.page:
-        return source.receive(listing, event.page)
-    source.restart(listing)
-    return Step([])
+    elif event.page:
+        source.receive(listing, event.page)
+    else:
+        source.restart(listing)
 
 
 def _run(task: _Task, events: queue.Queue[_Event]) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 from array import array
+from dataclasses import dataclass, field
 from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from tap_cognito.cognito.checkpoint import Checkpoint
 from tap_cognito.errors import FeatureUnavailableError, ResourceNotFoundError, TapCognitoError
 
 if TYPE_CHECKING:
@@ -18,12 +20,13 @@ if TYPE_CHECKING:
 logger = logging.getLogger("tap-cognito.source")
 
 
-class Step(NamedTuple):
+@dataclass
+class Step:
     """What to do after a page."""
 
-    items: list[Item]
+    items: list[Item] = field(default_factory=list)
     """Items to send."""
-    start: Iterable[Listing] = ()
+    listings: list[Listing] = field(default_factory=list)
     """Further listings to read."""
     is_replacement: bool = False
     """Whether to stop reading the source's other listings."""
@@ -32,29 +35,45 @@ class Step(NamedTuple):
 class Source(ABC):
     """Something in a pool that is read as one listing or many. It knows nothing of threads.
 
+    What a method decides accumulates, by `send`, `read` and `drop`, until the reader takes it.
+
     Args:
         pool_id: The id of the pool.
+        checkpoint: How far an earlier run came.
 
     Attributes:
-        estimate: About how many items there are; `None` while unknown.
-        prefixes: The segments of a divided pool.
-        done: The complete listings that a later run may skip.
-        count_done: The number of items in these listings.
+        checkpoint: How far it is read: what a later run needn't read again.
     """
 
-    def __init__(self, pool_id: str) -> None:
+    def __init__(self, pool_id: str, checkpoint: Checkpoint | None = None) -> None:
         self.pool_id = pool_id
-        self.estimate: int | None = None
-        self.prefixes: tuple[str, ...] = ()
-        self.done: set[str] = set()
-        self.count_done = 0
+        self.checkpoint = checkpoint or Checkpoint()
+        self._step = Step()
+
+    def send(self, items: Iterable[Item]) -> None:
+        """Send these items."""
+        self._step.items += items
+
+    def read(self, listings: Iterable[Listing]) -> None:
+        """Read these listings next."""
+        self._step.listings += listings
+
+    def drop(self) -> None:
+        """Stop reading all listings so far."""
+        self._step.listings.clear()
+        self._step.is_replacement = True
+
+    def take_step(self) -> Step:
+        """Return what was decided since the last time."""
+        step, self._step = self._step, Step()
+        return step
 
     @abstractmethod
-    def start(self) -> Iterable[Listing]:
-        """Return the listings to start with."""
+    def start(self) -> None:
+        """Read the listings to start with."""
 
     @abstractmethod
-    def receive(self, listing: Listing, page: Page) -> Step:
+    def receive(self, listing: Listing, page: Page) -> None:
         """Take a page. The pages of a listing come in order.
 
         Raises:
@@ -65,7 +84,7 @@ class Source(ABC):
     def restart(self, listing: Listing) -> None:
         """Record that a listing restarts: its items will come a second time."""
 
-    def fail(self, listing: Listing, error: TapCognitoError) -> Step:  # noqa: ARG002
+    def fail(self, listing: Listing, error: TapCognitoError) -> None:  # noqa: ARG002
         """Handle the failure of a listing: if the pool lacks the feature, nothing is missing.
 
         Raises:
@@ -74,7 +93,6 @@ class Source(ABC):
         if not isinstance(error, FeatureUnavailableError):
             raise error
         logger.info("Nothing to read: %s", error)
-        return Step([])
 
 
 class SentItems:
@@ -145,13 +163,13 @@ class OneListing(Source):
         self._listing = listing
         self._sent = SentItems()
 
-    def start(self) -> Iterable[Listing]:
+    def start(self) -> None:
         """Start with the listing."""
-        return [self._listing]
+        self.read([self._listing])
 
-    def receive(self, listing: Listing, page: Page) -> Step:
+    def receive(self, listing: Listing, page: Page) -> None:
         """Send the page."""
-        return Step(self._sent.add(listing, page))
+        self.send(self._sent.add(listing, page))
 
     def restart(self, listing: Listing) -> None:
         """Send nothing again that comes again."""
@@ -165,23 +183,22 @@ class Nested(Source):
         pool_id: The id of the pool.
         parents: The listing of the parent items.
         children: Makes the listings of a parent.
-        done: The digests of children that were read before.
+        checkpoint: The children that were read before, by their digests.
         first: A listing of the source's own. If the pool lacks its feature, nothing else is read.
         keep: Decides which items are sent; all by default.
     """
 
-    def __init__(  # noqa: PLR0913 - the last three are rare
+    def __init__(  # noqa: PLR0913 - the last two are rare
         self,
         pool_id: str,
         parents: Listing,
         children: Callable[[Item], Iterable[Listing]],
+        checkpoint: Checkpoint | None = None,
         *,
-        done: Iterable[str] = (),
         first: Listing | None = None,
         keep: Callable[[Item], bool] = lambda _: True,
     ) -> None:
-        super().__init__(pool_id)
-        self.done = set(done)
+        super().__init__(pool_id, checkpoint)
         self._parents = parents
         self._make_children = children
         self._first = first
@@ -190,52 +207,56 @@ class Nested(Source):
         self._children: dict[str, Listing] = {}
         self._missing: set[str] = set()
 
-    def start(self) -> Iterable[Listing]:
+    def start(self) -> None:
         """Start with the parents, or with the listing before them."""
-        return [self._first or self._parents]
+        self.read([self._first or self._parents])
 
-    def receive(self, listing: Listing, page: Page) -> Step:
+    def receive(self, listing: Listing, page: Page) -> None:
         """Take all parents first: the token of their next page might expire meanwhile."""
         items = self._sent.add(listing, page)
         if listing.name == self._parents.name:
-            return self._check(items) if self._missing else self._collect(items, page)
-        items = list(filter(self._keep, items))
+            take = self._check if self._missing else self._collect
+            take(items, page)
+            return
+        self.send(filter(self._keep, items))
         if page.token:
-            return Step(items)
+            return
         if listing == self._first:
-            return Step(items, [self._parents])
-        self.done.add(listing.digest)
-        return Step(items, self._end(listing))
+            self.read([self._parents])
+            return
+        self.checkpoint = self.checkpoint.with_done(listing.digest)
+        self._end(listing)
 
     def restart(self, listing: Listing) -> None:
         """Send nothing again that comes again."""
         self._sent.restart(listing)
 
-    def fail(self, listing: Listing, error: TapCognitoError) -> Step:
+    def fail(self, listing: Listing, error: TapCognitoError) -> None:
         """List the parents again to learn whether one that isn't found is really gone."""
         if listing.name in self._children and isinstance(error, ResourceNotFoundError):
             self._missing.add(listing.name)
         else:
             super().fail(listing, error)
-        return Step([], self._end(listing))
+        self._end(listing)
 
     def _children_of(self, parents: list[Item]) -> Iterable[Listing]:
         return chain.from_iterable(map(self._make_children, parents))
 
-    def _collect(self, parents: list[Item], page: Page) -> Step:
+    def _collect(self, parents: list[Item], page: Page) -> None:
         for child in self._children_of(parents):
-            if child.digest not in self.done:
+            if child.digest not in self.checkpoint.done:
                 self._children[child.name] = child
-        return Step([]) if page.token else Step([], list(self._children.values()))
+        if not page.token:
+            self.read(self._children.values())
 
-    def _end(self, listing: Listing) -> list[Listing]:
+    def _end(self, listing: Listing) -> None:
         self._children.pop(listing.name, None)
-        return [self._parents] if self._missing and not self._children else []
+        if self._missing and not self._children:
+            self.read([self._parents])
 
-    def _check(self, parents: list[Item]) -> Step:
+    def _check(self, parents: list[Item], _: Page) -> None:
         for child in self._children_of(parents):
             if child.name in self._missing:
                 raise TapCognitoError(
                     f"{child.operation} doesn't find what {self._parents.operation} lists: retry"
                 )
-        return Step([])

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tap_cognito.cognito.errors import UserNotFoundError
+from tap_cognito.cognito.estimates import estimate_of, prove_empty
 from tap_cognito.cognito.listing import LoopDetector
-from tap_cognito.cognito.source import SentItems, Source, Step
-from tap_cognito.cognito.users import doubt
-from tap_cognito.errors import InvalidParameterError
+from tap_cognito.cognito.source import SentItems, Source
+from tap_cognito.errors import InvalidParameterError, UserNotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from tap_cognito.cognito.listing import Item, Listing, Page, UserPool
     from tap_cognito.errors import TapCognitoError
 
@@ -39,30 +36,25 @@ class UserDetails(Source):
         self._users = pool.listing("ListUsers", "Users", "Username", **parameters)
         # Nothing estimates how many users a filter returns.
         self._describe = None if user_filter else pool.listing("DescribeUserPool", "UserPool")
-        self._why_unknown = "the pool doesn't report that it is empty"
+        self._why_no_estimate: TapCognitoError | None = None
         self._sent = SentItems()
         self._count = 0
         self._loops = LoopDetector()
         self._restarted_at = -1
 
-    def start(self) -> Iterable[Listing]:
+    def start(self) -> None:
         """Start with the number of users, for the progress."""
-        return [self._describe or self._page()]
+        self.read([self._describe or self._page()])
 
-    def receive(self, listing: Listing, page: Page) -> Step:
+    def receive(self, listing: Listing, page: Page) -> None:
         """Request each user of a page of users; send the responses."""
         if listing == self._describe:
-            return self._receive_estimate(page.items[0])
-        if listing.name != self._users.name:
-            return Step(page.items)
-        users = self._sent.add(listing, page)
-        self._count += len(users)
-        if page.token:
-            self._loops.check(page.token)
-            return Step([], [*map(self._detail, users), self._page(page.token)])
-        if self._prove_empty and not self._count and self.estimate != 0:
-            raise doubt(self._why_unknown)
-        return Step([], map(self._detail, users))
+            self.checkpoint = self.checkpoint.with_estimate(estimate_of(page))
+            self.read([self._page()])
+        elif listing.name == self._users.name:
+            self._receive_users(listing, page)
+        else:
+            self.send(page.items)
 
     def restart(self, listing: Listing) -> None:
         """Don't request a user twice who is listed twice; fail if nothing was gained."""
@@ -74,19 +66,23 @@ class UserDetails(Source):
         self._loops = LoopDetector()
         self._sent.restart(listing)
 
-    def fail(self, listing: Listing, error: TapCognitoError) -> Step:
+    def fail(self, listing: Listing, error: TapCognitoError) -> None:
         """Do without the number of users, and skip users deleted meanwhile."""
         if listing == self._describe:
-            self._why_unknown = f"whether the pool is empty is unknown: {error}"
-            return Step([], [self._page()])
-        if isinstance(error, UserNotFoundError):
-            return Step([])
-        raise error
+            self._why_no_estimate = error
+            self.read([self._page()])
+        elif not isinstance(error, UserNotFoundError):
+            raise error
 
-    def _receive_estimate(self, description: Item) -> Step:
-        estimate = description.get("EstimatedNumberOfUsers")
-        self.estimate = estimate if isinstance(estimate, int) else None
-        return Step([], [self._page()])
+    def _receive_users(self, listing: Listing, page: Page) -> None:
+        users = self._sent.add(listing, page)
+        self._count += len(users)
+        self.read(map(self._detail, users))
+        if page.token:
+            self._loops.check(page.token)
+            self.read([self._page(page.token)])
+        elif self._prove_empty and not self._count:
+            prove_empty(self.checkpoint.estimate, self._why_no_estimate)
 
     def _page(self, token: str | None = None) -> Listing:
         return self._users.part(token, pages=1)

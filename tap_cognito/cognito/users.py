@@ -6,20 +6,22 @@ ListUsers returns one page after another, so a single listing is bound by round 
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from tap_cognito.cognito.listing import LoopDetector, Page
+from tap_cognito.cognito.estimates import estimate_of, prove_empty
+from tap_cognito.cognito.listing import PAGE_SIZE, LoopDetector, Page
+from tap_cognito.cognito.segment_proofs import NotDivisible, SegmentProofs
 from tap_cognito.cognito.segments import DIGITS, all_start_with, divide, sub_of
-from tap_cognito.cognito.source import SentItems, Source, Step
-from tap_cognito.errors import InvalidParameterError, TapCognitoError
+from tap_cognito.cognito.source import SentItems, Source
+from tap_cognito.errors import InvalidParameterError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
-    from tap_cognito.cognito.listing import Item, Listing, UserPool
-
-PAGE_SIZE = 60
-"""Users in a full page."""
+    from tap_cognito.cognito.checkpoint import Checkpoint
+    from tap_cognito.cognito.listing import Listing, UserPool
+    from tap_cognito.errors import TapCognitoError
 
 _SMALL_POOL = 10 * PAGE_SIZE
 """Number of users up to which segments aren't worth their requests."""
@@ -33,227 +35,200 @@ _BARELY_STARTED = LARGE_POOL // 100
 _REMEMBERED = 100_000
 """Users of complete segments who aren't sent again if the pool must be read in one listing."""
 
-_TRIAL_PAGES = 2
-"""Pages of each segment after which their fill is compared with that of the plain listing."""
-
-_MIN_FILL = 0.25
-"""Share of the plain listing's users per page below which segments cost more than they save."""
-
-_MAX_MISSING = 0.01
-"""Share of the estimated users that may be missing: the estimate isn't exact."""
-
 logger = logging.getLogger("tap-cognito.users")
 
 
 class UserListings(Source):
     """All users of one pool, each once.
 
+    The plain listing's first page and the first page of one segment decide whether the pool is
+    worth dividing. If the segments can't be proven to return every user, the pool is read in one
+    listing after all.
+
     Args:
         pool: The pool.
         user_filter: A filter of ListUsers; with it there is only one listing.
+        checkpoint: How far an earlier run came.
         prove_empty: Whether a pool that returns no user must report that it is empty.
     """
 
     def __init__(
-        self, pool: UserPool, user_filter: str | None = None, *, prove_empty: bool = False
+        self,
+        pool: UserPool,
+        user_filter: str | None = None,
+        checkpoint: Checkpoint | None = None,
+        *,
+        prove_empty: bool = False,
     ) -> None:
-        super().__init__(pool.id)
+        super().__init__(pool.id, checkpoint)
         self._pool = pool
         self._describe = pool.listing("DescribeUserPool", "UserPool")
         self._prove_empty = prove_empty and not user_filter
         self._plain = self._users(user_filter)
         self._is_divisible = not user_filter
         self._sent = SentItems(_REMEMBERED)
+        self._sent.is_complete = not self.checkpoint.segments
         self._first = Page([], None)
         self._loops = LoopDetector()
-        self._unseen: dict[str, str] = {}
-        self._lookups: dict[str, tuple[str, str]] = {}
-        self._count = 0
+        self._proofs = SegmentProofs()
+        self._count = self.checkpoint.count
         self._counts: dict[str, int] = {}
-        self._trial_pages = self._trial_users = 0
+        self._receivers: dict[str, Callable[[Listing, Page], None]] = {}
 
-    def resume(
-        self, prefixes: Iterable[str], done: Iterable[str], count: int, estimate: int | None
-    ) -> None:
-        """Resume where an earlier run was cut off.
-
-        Args:
-            prefixes: The segments of that run.
-            done: The complete ones.
-            count: The number of users in these.
-            estimate: About how many users the pool had.
-        """
-        self.prefixes = tuple(prefixes)
-        self.done = set(done)
-        self.count_done = self._count = count
-        self.estimate = estimate
-        self._sent.is_complete = False
-
-    def start(self) -> Iterable[Listing]:
+    def start(self) -> None:
         """Start with the first page of the pool, or with the remaining segments."""
-        if self.prefixes:
-            left = [self._segment(prefix) for prefix in self.prefixes if prefix not in self.done]
-            # It remains to be proven that nobody is missing.
-            return left if left and self.estimate is not None else [self._describe, *left]
-        return [self._plain.part(pages=1) if self._is_divisible else self._plain]
+        segments, done = self.checkpoint.segments, self.checkpoint.done
+        left = [prefix for prefix in segments if prefix not in done]
+        if segments and (not left or self.checkpoint.estimate is None):
+            # It remains to be proven that no user is missing.
+            self._ask(self._describe, self._receive_estimate)
+        if segments:
+            self._ask_segments(left)
+        elif self._is_divisible:
+            self._ask(self._plain.part(pages=1), self._receive_first)
+        else:
+            self._ask(self._plain, self._receive_plain)
 
-    def receive(self, listing: Listing, page: Page) -> Step:
+    def receive(self, listing: Listing, page: Page) -> None:
         """Take a page of users, or the answer to another request."""
-        if listing.name == self._describe.name:
-            return self._receive_estimate(page.items[0])
-        if listing.name == self._plain.name:
-            return self._receive_plain(page)
-        if listing.name in self._lookups:
-            return self._receive_lookup(listing, page)
-        prefix = _prefix(listing)
-        if not all_start_with(prefix, page.items):
-            return self._fall_back("the endpoint ignores the filter `sub ^=`")
-        if not self.prefixes:
-            return self._receive_probe(listing, page)
-        return self._receive_segment(listing, page, prefix)
+        try:
+            self._receivers[listing.name](listing, page)
+        except NotDivisible as reason:
+            self._fall_back(str(reason))
 
     def restart(self, listing: Listing) -> None:
         """Don't send a user twice."""
         self._sent.restart(listing)
         self._counts.pop(listing.name, None)
 
-    def fail(self, listing: Listing, error: TapCognitoError) -> Step:
+    def fail(self, listing: Listing, error: TapCognitoError) -> None:
         """Do without optional requests; read the pool in one listing if filters are refused."""
         if listing.name == self._describe.name:
-            if not self.prefixes and not self._count and self._prove_empty:
-                raise doubt(f"whether the pool is empty is unknown: {error}")
-            return Step([])  # a reader of users may lack the permission
-        if listing.name == self._plain.name or not isinstance(error, InvalidParameterError):
+            # A reader of users may lack the permission.
+            if not self.checkpoint.segments and self._prove_empty:
+                prove_empty(None, error)
+        elif listing.name != self._plain.name and isinstance(error, InvalidParameterError):
+            self._fall_back("the endpoint refuses the filter `sub ^=`, or a token of it")
+        else:
             raise error
-        return self._fall_back("the endpoint refuses the filter `sub ^=`, or a token of it")
+
+    def _ask(self, listing: Listing, receiver: Callable[[Listing, Page], None]) -> None:
+        self._receivers[listing.name] = receiver
+        self.read([listing])
 
     # The plain listing
 
-    def _receive_plain(self, page: Page) -> Step:
-        if page.token is None and self._prove_empty and not self._count and not page.items:
-            return Step([], [self._describe])
-        if self._first.token or page.token is None or not self._is_divisible:
-            return self._send(self._plain, page)
-        if not page.items:
+    def _receive_first(self, listing: Listing, page: Page) -> None:
+        """Take pages until one has users; hold it back until it is known whether to divide."""
+        if page.token is None:
+            self._receive_plain(listing, page)
+        elif not page.items:
             self._loops.check(page.token)
-            return Step([], [self._plain.part(page.token, 1)])
-        self._first = page
-        if all_start_with(tuple(DIGITS), page.items):
-            return Step([], [self._segment(DIGITS[0]).part(pages=1)])
-        logger.warning("Reading the pool in one listing: not every `sub` is a lower-case UUID")
-        return self._continue_plain()
+            self._ask(self._plain.part(page.token, 1), self._receive_first)
+        else:
+            self._first = page
+            if all_start_with(tuple(DIGITS), page.items):
+                self._ask(self._segment(DIGITS[0]).part(pages=1), self._receive_probe)
+            else:
+                logger.warning(
+                    "Reading the pool in one listing: not every `sub` is a lower-case UUID"
+                )
+                self._continue_plain()
 
-    def _continue_plain(self) -> Step:
+    def _continue_plain(self) -> None:
         """Send the first page of the plain listing, which was held back, and continue after it."""
-        return self._send(self._plain, self._first, [self._plain.part(self._first.token)])
+        self._send(self._plain, self._first)
+        self._ask(self._plain.part(self._first.token), self._receive_plain)
 
-    def _fall_back(self, reason: str) -> Step:
+    def _receive_plain(self, _: Listing, page: Page) -> None:
+        self._send(self._plain, page)
+        if page.token is None and self._prove_empty and not self._count:
+            self._ask(self._describe, self._receive_estimate)
+
+    def _fall_back(self, reason: str) -> None:
         """Read the pool in one listing after all."""
         logger.warning("Reading the pool in one listing: %s", reason)
-        self._begin_segments(())
+        self.drop()
+        self.checkpoint = self.checkpoint.restarted()
         if not self._sent and self._first.token:
-            return self._continue_plain()._replace(is_replacement=True)
+            self._continue_plain()
+            return
         if not self._sent.is_complete:
             logger.warning("Some users are sent a second time: the target has them once")
         self._sent.restart_all()
-        self._first = Page([], "read before")
-        return Step([], [self._plain], is_replacement=True)
+        self._ask(self._plain, self._receive_plain)
 
     # Segments
 
-    def _receive_probe(self, listing: Listing, page: Page) -> Step:
+    def _receive_probe(self, listing: Listing, page: Page) -> None:
         """Decide by one segment's first page whether the pool is worth dividing."""
+        self._proofs = SegmentProofs(self._first.items)
+        self._proofs.receive(DIGITS[0], page)
         if page.token is None and len(page.items) * len(DIGITS) <= _SMALL_POOL:
-            return self._continue_plain()
-        self._begin_segments(DIGITS)
-        segments = [self._segment(digit) for digit in DIGITS[1:]]
+            self._continue_plain()
+            return
+        self.checkpoint = self.checkpoint.restarted(tuple(DIGITS))
+        self._ask(self._describe, self._receive_estimate)
+        self._ask_segments(DIGITS[1:])
         if page.token:
-            segments.append(listing.part(page.token))
-        step = self._receive_segment(listing, page, DIGITS[0])
-        return step._replace(start=[self._describe, *segments, *step.start])
+            self._ask(listing.part(page.token), self._receive_segment)
+        self._receive_segment(listing, page)
 
-    def _receive_estimate(self, description: Item) -> Step:
-        estimate = description.get("EstimatedNumberOfUsers")
-        self.estimate = estimate if isinstance(estimate, int) else None
-        if not self.prefixes and not self._count and self._prove_empty and self.estimate != 0:
-            raise doubt("the pool doesn't report that it is empty")
+    def _receive_estimate(self, _: Listing, page: Page) -> None:
+        self.checkpoint = self.checkpoint.with_estimate(estimate_of(page))
+        if not self.checkpoint.segments:
+            prove_empty(self.checkpoint.estimate)
+            return
         has_barely_started = self._count <= _BARELY_STARTED and self._sent.is_complete
-        is_large = (self.estimate or 0) > LARGE_POOL
-        if not is_large or not has_barely_started or len(self.prefixes) != len(DIGITS):
-            return self._check_count(Step([]))
-        # Smaller segments replace the sixteen.
-        self._begin_segments(divide("", [sub_of(user) for user in self._first.items], 2))
+        is_large = (self.checkpoint.estimate or 0) > LARGE_POOL
+        if is_large and has_barely_started and len(self.checkpoint.segments) == len(DIGITS):
+            self._divide_further()
+        else:
+            self._proofs.check_count(self.checkpoint)
+
+    def _divide_further(self) -> None:
+        """Replace the sixteen segments by smaller ones."""
+        self.drop()
+        segments = divide("", [sub_of(user) for user in self._first.items], 2)
+        self.checkpoint = self.checkpoint.restarted(tuple(segments))
         self._sent.restart_all()
-        return Step([], map(self._segment, self.prefixes), is_replacement=True)
-
-    def _begin_segments(self, prefixes: Iterable[str]) -> None:
-        self.prefixes = tuple(prefixes)
-        self.done.clear()
-        self.count_done = 0
-        self._unseen = {user["Username"]: sub_of(user) for user in self._first.items}
-        self._lookups.clear()
+        self._proofs.restart()
         self._counts.clear()
+        self._ask_segments(self.checkpoint.segments)
 
-    def _receive_segment(self, listing: Listing, page: Page, prefix: str) -> Step:
-        for user in page.items:
-            self._unseen.pop(user["Username"], None)
-        step = self._send(listing, page)
+    def _ask_segments(self, prefixes: Iterable[str]) -> None:
+        for prefix in prefixes:
+            self._ask(self._segment(prefix), self._receive_segment)
+
+    def _receive_segment(self, listing: Listing, page: Page) -> None:
+        prefix = str(listing.parameters["Filter"]).split('"')[1]
+        self._proofs.receive(prefix, page)
+        self._send(listing, page)
         self._counts[listing.name] = self._counts.get(listing.name, 0) + len(page.items)
-        if page.token is None:
-            return self._prove(prefix, step)
-        if self._is_costly(page):
-            then = self._fall_back("the endpoint applies filters after it has cut the pages")
-            return then._replace(items=step.items + then.items)
-        return step
-
-    def _is_costly(self, page: Page) -> bool:
-        """Return, once, whether segments have far fewer users per page than the plain listing."""
-        self._trial_pages += 1
-        self._trial_users += len(page.items)
-        expected = _MIN_FILL * len(self._first.items) * self._trial_pages
-        return self._trial_pages == _TRIAL_PAGES * len(DIGITS) and self._trial_users < expected
-
-    def _prove(self, prefix: str, step: Step) -> Step:
-        """Prove that a segment has returned its users of the plain listing's first page."""
-        unseen = [name for name, sub in self._unseen.items() if sub.startswith(prefix)]
-        if not unseen:
-            return self._complete(prefix, step)
-        lookups = {name: self._users(f'username = "{_quote(name)}"') for name in unseen}
-        self._lookups |= {listing.name: (name, prefix) for name, listing in lookups.items()}
-        return step._replace(start=lookups.values())
-
-    def _receive_lookup(self, listing: Listing, page: Page) -> Step:
-        """Check whether a user is still in the pool: one that was deleted meanwhile isn't lost."""
-        name, prefix = self._lookups[listing.name]
-        if any(user["Username"] == name for user in page.items):
-            return self._fall_back("a user of its first page came in no segment")
         if page.token:
-            return Step([])
-        del self._lookups[listing.name]
-        self._unseen.pop(name, None)
-        if any(prefix == other for _, other in self._lookups.values()):
-            return Step([])
-        return self._complete(prefix, Step([]))
+            self._proofs.check_fill(page)
+            return
+        for name in self._proofs.unseen(prefix):
+            lookup = self._users(f'username = "{_quote(name)}"')
+            self._ask(lookup, partial(self._receive_lookup, prefix, name))
+        self._complete(prefix)
 
-    def _complete(self, prefix: str, step: Step) -> Step:
-        self.done.add(prefix)
-        self.count_done += self._counts.pop(self._segment(prefix).name)
-        return self._check_count(step)
+    def _receive_lookup(self, prefix: str, name: str, _: Listing, page: Page) -> None:
+        self._proofs.receive_lookup(name, page)
+        if page.token is None:
+            self._complete(prefix)
 
-    def _check_count(self, step: Step) -> Step:
-        """Compare the number of users with the estimate, once all segments are complete."""
-        missing = (self.estimate or 0) - self.count_done
-        is_under_way = len(self.done) < len(self.prefixes) or not self.prefixes
-        if is_under_way or missing <= max(PAGE_SIZE, _MAX_MISSING * (self.estimate or 0)):
-            return step
-        reason = f"{self.count_done:,} of about {self.estimate:,} users came in the segments"
-        then = self._fall_back(reason)
-        return then._replace(items=step.items + then.items)
+    def _complete(self, prefix: str) -> None:
+        """Complete a segment, unless users of the first page are still looked up in it."""
+        if not self._proofs.unseen(prefix):
+            count = self._counts.pop(self._segment(prefix).name)
+            self.checkpoint = self.checkpoint.with_done(prefix, count)
+            self._proofs.check_count(self.checkpoint)
 
-    def _send(self, listing: Listing, page: Page, start: Iterable[Listing] = ()) -> Step:
+    def _send(self, listing: Listing, page: Page) -> None:
         items = self._sent.add(listing, page)
         self._count += len(items)
-        return Step(items, start)
+        self.send(items)
 
     def _segment(self, prefix: str) -> Listing:
         return self._users(f'sub ^= "{prefix}"')
@@ -261,17 +236,6 @@ class UserListings(Source):
     def _users(self, user_filter: str | None) -> Listing:
         parameters: dict[str, Any] = {"Filter": user_filter} if user_filter else {}
         return self._pool.listing("ListUsers", "Users", "Username", **parameters)
-
-
-def doubt(reason: str) -> TapCognitoError:
-    """Explain why a pool that returned no user isn't accepted as empty."""
-    return TapCognitoError(
-        f"Cognito returned no user, but {reason}. The rows of the table were kept; retry"
-    )
-
-
-def _prefix(segment: Listing) -> str:
-    return str(segment.parameters["Filter"]).split('"')[1]
 
 
 def _quote(value: str) -> str:

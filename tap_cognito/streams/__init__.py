@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from tap_cognito.streams.app_clients import AppClientsStream
 from tap_cognito.streams.domains import DomainsStream
-from tap_cognito.streams.groups import GroupMembershipsStream, GroupsStream
+from tap_cognito.streams.group_memberships import GroupMembershipsStream
+from tap_cognito.streams.groups import GroupsStream
 from tap_cognito.streams.identity_providers import IdentityProvidersStream
 from tap_cognito.streams.log_delivery import LogDeliveryStream
 from tap_cognito.streams.mfa_configuration import MfaConfigurationStream
@@ -17,7 +18,7 @@ from tap_cognito.streams.user_pool import UserPoolStream
 from tap_cognito.streams.users import UsersStream
 
 if TYPE_CHECKING:
-    from tap_cognito.streams.base import CognitoStream
+    from tap_cognito.replication.stream import CognitoStream
 
 STREAMS: tuple[type[CognitoStream], ...] = (
     UsersStream,

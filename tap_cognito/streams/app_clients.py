@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tap_cognito.cognito.source import Nested, OneListing
-from tap_cognito.streams.base import POOL_ID, CognitoStream
-from tap_cognito.streams.columns import (
+from tap_cognito.replication.columns import (
     Column,
     boolean,
     date,
@@ -16,11 +15,12 @@ from tap_cognito.streams.columns import (
     key,
     text,
 )
+from tap_cognito.replication.stream import POOL_ID, CognitoStream
 
 if TYPE_CHECKING:
+    from tap_cognito.cognito.checkpoint import Checkpoint
     from tap_cognito.cognito.listing import Item, Listing, UserPool
     from tap_cognito.cognito.source import Source
-    from tap_cognito.streams.state import PoolProgress
 
 _LISTED = (
     POOL_ID,
@@ -110,7 +110,7 @@ class AppClientsStream(CognitoStream):
     modified_key = "LastModifiedDate"
     columns = (*_LISTED, *_DESCRIBED)
 
-    def source(self, pool: UserPool, progress: PoolProgress) -> Source:
+    def source(self, pool: UserPool, checkpoint: Checkpoint) -> Source:
         """Read all app clients of the pool, and describe each only if a column needs it."""
         clients = pool.listing("ListUserPoolClients", "UserPoolClients", "ClientId")
         if not self.is_selected(*(column.name for column in _DESCRIBED)):
@@ -120,4 +120,4 @@ class AppClientsStream(CognitoStream):
             client_id = client["ClientId"]
             return [pool.listing("DescribeUserPoolClient", "UserPoolClient", ClientId=client_id)]
 
-        return Nested(pool.id, clients, describe, done=progress.done)
+        return Nested(pool.id, clients, describe, checkpoint)

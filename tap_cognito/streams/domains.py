@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from tap_cognito.cognito.listing import Listing
 from tap_cognito.cognito.source import Nested
-from tap_cognito.streams.base import POOL_ID, CognitoStream
-from tap_cognito.streams.columns import integer, json_object, key, text
+from tap_cognito.replication.columns import integer, json_object, key, text
+from tap_cognito.replication.stream import POOL_ID, CognitoStream
 
 if TYPE_CHECKING:
+    from tap_cognito.cognito.checkpoint import Checkpoint
     from tap_cognito.cognito.listing import Item, UserPool
     from tap_cognito.cognito.source import Source
-    from tap_cognito.streams.state import PoolProgress
 
 
 class DomainsStream(CognitoStream):
@@ -49,7 +49,7 @@ class DomainsStream(CognitoStream):
         text("aws_account_id", "AWSAccountId", "The account of the pool."),
     )
 
-    def source(self, pool: UserPool, progress: PoolProgress) -> Source:
+    def source(self, pool: UserPool, checkpoint: Checkpoint) -> Source:
         """Ask the pool for its domains, then describe each."""
 
         def describe(user_pool: Item) -> list[Listing]:
@@ -63,4 +63,4 @@ class DomainsStream(CognitoStream):
 
         parents = pool.listing("DescribeUserPool", "UserPool")
         # A domain deleted meanwhile is described without members.
-        return Nested(pool.id, parents, describe, done=progress.done, keep=bool)
+        return Nested(pool.id, parents, describe, checkpoint, keep=bool)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tap_cognito.cognito.source import Nested, OneListing
-from tap_cognito.streams.base import POOL_ID, CognitoStream
-from tap_cognito.streams.columns import date, json_array, json_object, key, text
+from tap_cognito.replication.columns import date, json_array, json_object, key, text
+from tap_cognito.replication.stream import POOL_ID, CognitoStream
 
 if TYPE_CHECKING:
+    from tap_cognito.cognito.checkpoint import Checkpoint
     from tap_cognito.cognito.listing import Item, Listing, UserPool
     from tap_cognito.cognito.source import Source
-    from tap_cognito.streams.state import PoolProgress
 
 _DETAILS = (
     "ActiveEncryptionCertificate",
@@ -65,7 +65,7 @@ class IdentityProvidersStream(CognitoStream):
         date("updated_at", "LastModifiedDate", "When the provider was last changed, in UTC."),
     )
 
-    def source(self, pool: UserPool, progress: PoolProgress) -> Source:
+    def source(self, pool: UserPool, checkpoint: Checkpoint) -> Source:
         """Read all providers of the pool, and describe each only if a column needs it."""
         providers = pool.listing("ListIdentityProviders", "Providers", "ProviderName")
         if not self.is_selected(*_DESCRIBED):
@@ -75,4 +75,4 @@ class IdentityProvidersStream(CognitoStream):
             name = provider["ProviderName"]
             return [pool.listing("DescribeIdentityProvider", "IdentityProvider", ProviderName=name)]
 
-        return Nested(pool.id, providers, describe, done=progress.done)
+        return Nested(pool.id, providers, describe, checkpoint)

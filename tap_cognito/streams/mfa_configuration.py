@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tap_cognito.cognito.source import OneListing
-from tap_cognito.streams.base import POOL_ID, CognitoStream
-from tap_cognito.streams.columns import json_object, text
+from tap_cognito.replication.columns import json_object, text
+from tap_cognito.replication.stream import POOL_ID, CognitoStream
 from tap_cognito.streams.user_pool import SMS_MEMBERS
 
 if TYPE_CHECKING:
+    from tap_cognito.cognito.checkpoint import Checkpoint
     from tap_cognito.cognito.listing import UserPool
     from tap_cognito.cognito.source import Source
-    from tap_cognito.streams.state import PoolProgress
 
 
 class MfaConfigurationStream(CognitoStream):
@@ -53,6 +53,6 @@ class MfaConfigurationStream(CognitoStream):
         ),
     )
 
-    def source(self, pool: UserPool, progress: PoolProgress) -> Source:  # noqa: ARG002
+    def source(self, pool: UserPool, checkpoint: Checkpoint) -> Source:  # noqa: ARG002
         """Read the pool's factors."""
         return OneListing(pool.id, pool.listing("GetUserPoolMfaConfig", None))

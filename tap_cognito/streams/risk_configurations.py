@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tap_cognito.cognito.source import Nested
-from tap_cognito.streams.base import POOL_ID, CognitoStream
-from tap_cognito.streams.columns import Column, date, json_object, storable
+from tap_cognito.replication.columns import Column, date, json_object, storable
+from tap_cognito.replication.stream import POOL_ID, CognitoStream
 
 if TYPE_CHECKING:
+    from tap_cognito.cognito.checkpoint import Checkpoint
     from tap_cognito.cognito.listing import Item, Listing, UserPool
     from tap_cognito.cognito.source import Source
-    from tap_cognito.streams.state import PoolProgress
 
 
 _SETTINGS = (
@@ -72,7 +72,7 @@ class RiskConfigurationsStream(CognitoStream):
         date("updated_at", "LastModifiedDate", "When the settings were last changed, in UTC."),
     )
 
-    def source(self, pool: UserPool, progress: PoolProgress) -> Source:
+    def source(self, pool: UserPool, checkpoint: Checkpoint) -> Source:
         """Read the settings of the pool, then those of each app client."""
 
         def describe(**client: str) -> Listing:
@@ -82,7 +82,7 @@ class RiskConfigurationsStream(CognitoStream):
             pool.id,
             pool.listing("ListUserPoolClients", "UserPoolClients", "ClientId"),
             lambda client: [describe(ClientId=client["ClientId"])],
-            done=progress.done,
+            checkpoint,
             first=describe(),
             keep=_has_settings,
         )

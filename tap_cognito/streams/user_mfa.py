@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tap_cognito.cognito.user_details import UserDetails
-from tap_cognito.streams.base import POOL_ID, CognitoStream
-from tap_cognito.streams.columns import json_array, key, text
+from tap_cognito.replication.columns import json_array, key, text
+from tap_cognito.replication.stream import POOL_ID, CognitoStream
 
 if TYPE_CHECKING:
+    from tap_cognito.cognito.checkpoint import Checkpoint
     from tap_cognito.cognito.listing import UserPool
     from tap_cognito.cognito.source import Source
-    from tap_cognito.streams.state import PoolProgress
 
 
 class UserMfaStream(CognitoStream):
@@ -31,6 +31,6 @@ class UserMfaStream(CognitoStream):
         ),
     )
 
-    def source(self, pool: UserPool, progress: PoolProgress) -> Source:  # noqa: ARG002
+    def source(self, pool: UserPool, checkpoint: Checkpoint) -> Source:  # noqa: ARG002
         """Request each user of the pool."""
         return UserDetails(pool, self.config.get("user_filter"), prove_empty=self.is_mirror)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tap_cognito.cognito.source import OneListing
-from tap_cognito.streams.base import POOL_ID, CognitoStream
-from tap_cognito.streams.columns import Column, date, integer, json_array, json_object, text
+from tap_cognito.replication.columns import Column, date, integer, json_array, json_object, text
+from tap_cognito.replication.stream import POOL_ID, CognitoStream
 
 if TYPE_CHECKING:
+    from tap_cognito.cognito.checkpoint import Checkpoint
     from tap_cognito.cognito.listing import UserPool
     from tap_cognito.cognito.source import Source
-    from tap_cognito.streams.state import PoolProgress
 
 SMS_MEMBERS = (
     "SnsCallerArn",
@@ -242,6 +242,6 @@ class UserPoolStream(CognitoStream):
     modified_key = "LastModifiedDate"
     columns = (*_IDENTITY, *_SIGN_IN, *_ATTRIBUTES, *_MESSAGES, *_INTEGRATION)
 
-    def source(self, pool: UserPool, progress: PoolProgress) -> Source:  # noqa: ARG002
+    def source(self, pool: UserPool, checkpoint: Checkpoint) -> Source:  # noqa: ARG002
         """Describe the pool."""
         return OneListing(pool.id, pool.listing("DescribeUserPool", "UserPool"))

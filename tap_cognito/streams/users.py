@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from tap_cognito.cognito.users import UserListings
 from tap_cognito.errors import TapCognitoError
-from tap_cognito.streams.base import POOL_ID, CognitoStream
-from tap_cognito.streams.columns import Column, boolean, date, key, storable, text
+from tap_cognito.replication.columns import Column, boolean, date, key, storable, text
+from tap_cognito.replication.stream import POOL_ID, CognitoStream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from singer_sdk import Tap
 
+    from tap_cognito.cognito.checkpoint import Checkpoint
     from tap_cognito.cognito.listing import Item, UserPool
     from tap_cognito.cognito.source import Source
-    from tap_cognito.streams.state import PoolProgress
 
 
 def _email(user: Item) -> Any:
@@ -59,19 +59,20 @@ class UsersStream(CognitoStream):
             self.primary_keys = (POOL_ID.name, *self.primary_keys)
         super().__init__(tap, *args)
 
-    def source(self, pool: UserPool, progress: PoolProgress) -> Source:
+    def source(self, pool: UserPool, checkpoint: Checkpoint) -> Source:
         """Read all users of the pool, in segments if that is faster."""
-        users = UserListings(pool, self.config.get("user_filter"), prove_empty=self.is_mirror)
-        if progress.segments:
-            users.resume(progress.segments, progress.done, progress.count, progress.estimate)
-        return users
+        return UserListings(
+            pool, self.config.get("user_filter"), checkpoint, prove_empty=self.is_mirror
+        )
 
     def check(self) -> str:
         """Make the first request in each region, and ask how many users there are."""
         counts = []
         for region in self._regions():
             for pool in region.pools(1):
-                for listing in UserListings(pool, self.config.get("user_filter")).start():
+                users = UserListings(pool, self.config.get("user_filter"))
+                users.start()
+                for listing in users.take_step().listings:
                     next(listing.read(threading.Event()))
                 counts.append(f"{pool.id} has {_estimate(pool)}")
         return f"{self.name}: ok, by cognito-idp:ListUsers; {', '.join(counts)}"

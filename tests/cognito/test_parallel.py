@@ -55,16 +55,19 @@ class Script(Source):
         self._listings = listings
         self._steps = steps
 
-    def start(self) -> tuple[Any, ...]:
+    def start(self) -> None:
         """Begin with the listings."""
-        return self._listings
+        self.read(self._listings)
 
-    def receive(self, listing: Any, page: Page) -> Step:
+    def receive(self, listing: Any, page: Page) -> None:
         """Take the page."""
-        step = self._steps.get(listing.name, Step([]))
+        step = self._steps.get(listing.name, Step())
         if isinstance(step, TapCognitoError):
             raise step
-        return step._replace(items=page.items)
+        if step.is_replacement:
+            self.drop()
+        self.send(page.items)
+        self.read(step.listings)
 
     def restart(self, listing: Any) -> None:
         """No listing begins again."""

@@ -10,8 +10,10 @@ import pytest
 
 from emulator import Emulator, Pool, tokens
 from tap_cognito.cognito import parallel, users
+from tap_cognito.cognito.checkpoint import Checkpoint
+from tap_cognito.cognito.listing import PAGE_SIZE
 from tap_cognito.cognito.segments import DIGITS, sub_of
-from tap_cognito.cognito.users import PAGE_SIZE, UserListings
+from tap_cognito.cognito.users import UserListings
 from tap_cognito.errors import TapCognitoError
 from tests.support.listings import pool_of, read, refuse_token, scan
 
@@ -93,8 +95,8 @@ def test_only_so_many_users_are_remembered(
 def test_a_resumed_scan_says_that_users_come_twice(caplog: pytest.LogCaptureFixture) -> None:
     """Whom the earlier run has sent isn't known: read in one listing, the pool has them all."""
     with Emulator(Pool(SIZE)) as emulator:
-        source = UserListings(pool_of(emulator))
-        source.resume(DIGITS, DIGITS[:8], 0, SIZE)
+        before = Checkpoint(frozenset(DIGITS[:8]), tuple(DIGITS), 0, SIZE)
+        source = UserListings(pool_of(emulator), checkpoint=before)
         found = [user for page in read([source]) for user in page]
         assert usernames(found) == usernames(list(emulator.pool.users()))
     assert "Some users are sent a second time: the target has them once" in caplog.messages
@@ -106,8 +108,8 @@ def test_a_resumed_scan_asks_for_the_estimate_that_the_earlier_run_lacks(
 ) -> None:
     """Whoever is missing in the segments of the earlier run is read too."""
     with Emulator(Pool(SIZE)) as emulator:
-        source = UserListings(pool_of(emulator))
-        source.resume(DIGITS, done, SIZE // 2, None)
+        before = Checkpoint(frozenset(done), tuple(DIGITS), SIZE // 2, None)
+        source = UserListings(pool_of(emulator), checkpoint=before)
         found = [user for page in read([source]) for user in page]
         assert usernames(found) == usernames(list(emulator.pool.users()))
     (warning,) = warnings(caplog)
@@ -117,8 +119,8 @@ def test_a_resumed_scan_asks_for_the_estimate_that_the_earlier_run_lacks(
 def test_a_resumed_scan_with_nothing_left_is_completed() -> None:
     """Its source ends with a batch as any other, after one request."""
     with Emulator(Pool(SIZE)) as emulator:
-        source = UserListings(pool_of(emulator))
-        source.resume(DIGITS, DIGITS, SIZE, SIZE)
+        before = Checkpoint(frozenset(DIGITS), tuple(DIGITS), SIZE, SIZE)
+        source = UserListings(pool_of(emulator), checkpoint=before)
         (batch,) = parallel.read([[source]], lambda _, items: items)
         assert (batch.records, batch.is_last, batch.error) == ([], True, None)
         assert emulator.log.count() == 1

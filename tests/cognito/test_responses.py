@@ -17,8 +17,8 @@ import pytest
 
 from emulator import Emulator, Pool
 from emulator.api import Api
-from tap_cognito.aws_errors import Kind, classify, error_code
 from tap_cognito.cognito import client, responses
+from tap_cognito.error_codes import ErrorKind, classify, error_code
 from tap_cognito.errors import TapCognitoError
 from tap_cognito.tap import TapCognito
 from tests.support.answers import records
@@ -146,22 +146,22 @@ def test_a_deep_response_is_malformed_at_most(depth: int, monkeypatch: pytest.Mo
 @pytest.mark.parametrize(
     ("status", "code", "kind"),
     [
-        (400, "TooManyRequestsException", Kind.THROTTLED),
-        (400, "LimitExceededException", Kind.THROTTLED),
-        (400, "RequestThrottledException", Kind.THROTTLED),
-        (429, "429", Kind.THROTTLED),
-        (400, "InternalErrorException", Kind.TRANSIENT),
-        (400, "RequestTimeout", Kind.TRANSIENT),
-        (408, "408", Kind.TRANSIENT),
-        (500, "Anything", Kind.TRANSIENT),
-        (503, "503", Kind.TRANSIENT),
-        (500, "Unsupported", Kind.UNSUPPORTED),
-        (400, "ExpiredTokenException", Kind.EXPIRED),
-        (400, "RequestTimeTooSkewed", Kind.CLOCK_SKEW),
-        (400, "Anything", Kind.OTHER),
+        (400, "TooManyRequestsException", ErrorKind.THROTTLED),
+        (400, "LimitExceededException", ErrorKind.THROTTLED),
+        (400, "RequestThrottledException", ErrorKind.THROTTLED),
+        (429, "429", ErrorKind.THROTTLED),
+        (400, "InternalErrorException", ErrorKind.TRANSIENT),
+        (400, "RequestTimeout", ErrorKind.TRANSIENT),
+        (408, "408", ErrorKind.TRANSIENT),
+        (500, "Anything", ErrorKind.TRANSIENT),
+        (503, "503", ErrorKind.TRANSIENT),
+        (500, "Unsupported", ErrorKind.UNSUPPORTED),
+        (400, "ExpiredTokenException", ErrorKind.EXPIRED),
+        (400, "RequestTimeTooSkewed", ErrorKind.CLOCK_SKEW),
+        (400, "Anything", ErrorKind.OTHER),
     ],
 )
-def test_errors_are_told_apart(status: int, code: str, kind: Kind) -> None:
+def test_errors_are_told_apart(status: int, code: str, kind: ErrorKind) -> None:
     """Throttling, passing faults and refusals: by the code, the status and botocore's lists."""
     metadata: Any = {"HTTPStatusCode": status}
     response: Any = {"Error": {"Code": code}, "ResponseMetadata": metadata}

@@ -14,16 +14,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tap_cognito.cognito import users
-from tap_cognito.cognito.listing import Page, UserPool
+from tap_cognito.cognito.checkpoint import Checkpoint
+from tap_cognito.cognito.listing import PAGE_SIZE, Page, UserPool
 from tap_cognito.cognito.parallel import CONCURRENCY
 from tap_cognito.cognito.segments import DIGITS, divide, is_partition
-from tap_cognito.cognito.users import PAGE_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tap_cognito.cognito.listing import Listing
-    from tap_cognito.cognito.source import Source
+    from tap_cognito.cognito.source import Source, Step
 
 SUBS = st.lists(st.text(DIGITS, min_size=8, max_size=8) | st.text("0a", min_size=8, max_size=8))
 
@@ -105,7 +105,8 @@ class Endpoint:
 
     def read(self, source: Source) -> None:
         """Read a source to its end."""
-        waiting = list(source.start())
+        source.start()
+        waiting = source.take_step().listings
         under_way: list[Iterator[tuple[Listing, Page]]] = []
         while waiting or under_way:
             while waiting and len(under_way) < CONCURRENCY:
@@ -116,11 +117,11 @@ class Endpoint:
                 continue
             under_way.append(pages)
             self.requests += 1
-            step = source.receive(*answer)
+            step = receive(source, *answer)
             self.users += len(step.items)
             if step.is_replacement:
                 waiting, under_way = [], []
-            waiting = [*step.start, *waiting]
+            waiting = [*step.listings, *waiting]
 
     def _pages(self, listing: Listing) -> Iterator[tuple[Listing, Page]]:
         if listing.operation == "DescribeUserPool":
@@ -159,9 +160,15 @@ def test_small_segments_cost_hardly_more_requests(
     source = users.UserListings(UserPool("us-east-1_Large", Mock()))
     endpoint.read(source)
     assert endpoint.users == size
-    assert len(source.done) == {"random": 256, "regional": 496}[sub_format]
+    assert len(source.checkpoint.done) == {"random": 256, "regional": 496}[sub_format]
     # The cost doesn't depend on the size.
     assert endpoint.requests - size / PAGE_SIZE <= 0.02 * 1_500_000 / PAGE_SIZE
+
+
+def receive(source: Source, listing: Listing, page: Page) -> Step:
+    """What a source decides when it gets a page."""
+    source.receive(listing, page)
+    return source.take_step()
 
 
 def prefix_of(segment: Listing) -> str:
@@ -186,9 +193,10 @@ def divided(size: int) -> tuple[users.UserListings, Listing, list[Listing]]:
         The pool's users, the question for the estimate and the sixteen segments.
     """
     source = users.UserListings(UserPool("us-east-1_Large", Mock()))
-    (plain,) = source.start()
-    (probe,) = source.receive(plain, numbered("0", PAGE_SIZE)).start
-    describe, *segments = source.receive(probe, numbered("0", size)).start
+    source.start()
+    (plain,) = source.take_step().listings
+    (probe,) = receive(source, plain, numbered("0", PAGE_SIZE)).listings
+    describe, *segments = receive(source, probe, numbered("0", size)).listings
     return source, describe, segments
 
 
@@ -197,10 +205,10 @@ def test_segments_are_judged_once(size: int, *, is_left: bool) -> None:
     """After two pages of each, by a quarter of a full page; later pages may be shorter."""
     source, _, segments = divided(size)
     trial = [*segments, *segments[:-1]]  # the last one's first page was the first of all
-    steps = [source.receive(segment, numbered(prefix_of(segment), size)) for segment in trial]
+    steps = [receive(source, segment, numbered(prefix_of(segment), size)) for segment in trial]
     assert [step.is_replacement for step in steps] == [*[False] * 30, is_left]
     if not is_left:
-        later = source.receive(segments[0], numbered(prefix_of(segments[0]), 1))
+        later = receive(source, segments[0], numbered(prefix_of(segments[0]), 1))
         assert not later.is_replacement
 
 
@@ -219,18 +227,20 @@ def test_a_pool_is_divided_further_only_if_it_is_large_and_hardly_begun(
         for _ in range(users.LARGE_POOL // 100 // PAGE_SIZE):
             source.receive(digits[0], numbered(prefix_of(digits[0]), PAGE_SIZE))
     estimate = {"EstimatedNumberOfUsers": users.LARGE_POOL + more}
-    step = source.receive(describe, Page([estimate], None))
+    step = receive(source, describe, Page([estimate], None))
     assert step.is_replacement == (segments > 16)
-    assert len(source.prefixes) == segments
-    assert (source.done, source.count_done) == (set(), 0)
+    assert len(source.checkpoint.segments) == segments
+    assert (source.checkpoint.done, source.checkpoint.count) == (frozenset(), 0)
 
 
 def test_a_resumed_scan_keeps_its_segments() -> None:
     """What the earlier run has read counts, however late the estimate comes."""
-    source = users.UserListings(UserPool("us-east-1_Large", Mock()))
-    source.resume(DIGITS, DIGITS[0], 5, None)
-    describe, *segments = source.start()
+    before = Checkpoint(frozenset(DIGITS[0]), tuple(DIGITS), 5)
+    source = users.UserListings(UserPool("us-east-1_Large", Mock()), checkpoint=before)
+    source.start()
+    describe, *segments = source.take_step().listings
     estimate = {"EstimatedNumberOfUsers": users.LARGE_POOL + 1}
-    assert not source.receive(describe, Page([estimate], None)).is_replacement
-    assert (source.prefixes, source.done) == (tuple(DIGITS), {DIGITS[0]})
+    assert not receive(source, describe, Page([estimate], None)).is_replacement
+    after = source.checkpoint
+    assert (after.segments, after.done) == (tuple(DIGITS), frozenset(DIGITS[0]))
     assert len(segments) == 15

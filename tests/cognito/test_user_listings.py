@@ -15,8 +15,8 @@ from emulator import Emulator, Faults, Pool
 from emulator.api import Api
 from emulator.connection import Server
 from emulator.errors import ApiError
+from tap_cognito.cognito.listing import PAGE_SIZE
 from tap_cognito.cognito.segments import sub_of
-from tap_cognito.cognito.users import PAGE_SIZE
 from tap_cognito.errors import TapCognitoError
 from tests.support.interruption import at_rest
 from tests.support.listings import Users, pages, pool_of, refuse_token, scan

@@ -7,11 +7,12 @@ import logging
 import pytest
 
 from emulator import Emulator, Faults, Pool
-from tap_cognito import progress
 from tap_cognito.cognito import parallel
+from tap_cognito.cognito.checkpoint import Checkpoint
 from tap_cognito.cognito.pools import Region
 from tap_cognito.cognito.segments import DIGITS, sub_of
 from tap_cognito.cognito.users import UserListings
+from tap_cognito.replication import progress
 from tests.support.listings import pool_of
 
 logger = logging.getLogger("test-progress")
@@ -47,11 +48,10 @@ def lines(  # noqa: PLR0913 - two fixtures, and what the tests vary
     """Read the pool, each page with users in so many seconds, and give the lines of the log."""
     caplog.set_level(logging.INFO, logger.name)
     pool = pool_of(emulator)
-    source = UserListings(pool, user_filter)
     users = list(emulator.pool.users())
     before = sum(sub_of(user).startswith(tuple(done)) for user in users)
-    if done:
-        source.resume(DIGITS, done, before, len(users))
+    checkpoint = Checkpoint(frozenset(done), tuple(DIGITS), before, len(users)) if done else None
+    source = UserListings(pool, user_filter, checkpoint)
     regions = [Region(pool.client, [pool.id])]
     with progress.Progress("users", logger, regions, count_before=before) as log:
         for batch in parallel.read([[source]], lambda _, users: users):

@@ -19,8 +19,9 @@ from botocore.exceptions import (
 )
 
 from emulator import Credential, Emulator, Pool
-from tap_cognito import settings, validation
-from tap_cognito.cognito.errors import Request, from_botocore
+from tap_cognito.config import settings, validation
+from tap_cognito.error_codes import classify
+from tap_cognito.error_messages import Request, from_botocore
 from tap_cognito.tap import TapCognito
 from tests.support.programs import IMPATIENT_TAP, TAP, emulator_config, run_tap
 
@@ -445,7 +446,8 @@ def test_values_in_the_words_of_aws_are_not_repeated(
     (region,) = TapCognito(config=emulator_config(emulator)).find_pools()
     answer: Any = {"Error": {"Code": code, "Message": f"1 error: {text}"}}
     request = Request("ListUsers", region.client._client, "us-east-1_A")  # noqa: SLF001
-    error = from_botocore(ClientError(answer, "ListUsers"), request)
+    failure = ClientError(answer, "ListUsers")
+    error = from_botocore(failure, classify(failure), request)
     assert str(error).startswith("Cognito refused ")
     assert code in str(error)
     assert "1 error:" not in str(error)
@@ -467,7 +469,8 @@ def test_an_outage_is_told_without_its_words_and_the_passwords_of_addresses(
 ) -> None:
     """What a proxy answers, and of the endpoint and a proxy what is behind their host and port."""
     client = boto3.client("cognito-idp", region_name="us-east-1", endpoint_url=PLANTED_URL)
-    text = str(from_botocore(error, Request("ListUsers", client, "us-east-1_A")))
+    request = Request("ListUsers", client, "us-east-1_A")
+    text = str(from_botocore(error, classify(error), request))
     assert "retry later" in text or "no answer from https://cognito.example.com:444 (" in text
     assert "planted" not in text
 
@@ -478,7 +481,7 @@ def test_a_parameter_that_boto3_refuses_is_not_repeated() -> None:
     with pytest.raises(ParamValidationError, match="jane") as refused:
         client.describe_user_pool_domain(Domain={"jane@example.com": 1})  # type: ignore[arg-type]
     request = Request("DescribeUserPoolDomain", client, "us-east-1_A")
-    text = str(from_botocore(refused.value, request))
+    text = str(from_botocore(refused.value, classify(refused.value), request))
     assert "boto3 refused a parameter of DescribeUserPoolDomain" in text
     assert "jane" not in text
 

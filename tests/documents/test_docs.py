@@ -11,9 +11,9 @@ import psycopg
 import pytest
 
 from emulator import Emulator, Pool
-from tap_cognito import validation
+from tap_cognito.config import validation
+from tap_cognito.config.settings import SCHEMA
 from tap_cognito.errors import TapCognitoError
-from tap_cognito.settings import SCHEMA
 from tap_cognito.tap import TapCognito
 from tests.support.catalogs import ANY_POOL, selected
 from tests.support.documents import blocks

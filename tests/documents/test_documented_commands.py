@@ -46,7 +46,7 @@ RUN = {
 """What runs the blocks of a document that begin so, or that are in SQL: a file of tests."""
 
 NOT_RUN = {
-    ("AGENTS.md", "settings ->"): "the layout, no command",
+    ("AGENTS.md", "config/ ->"): "the layout, no command",
     ("CONTRIBUTING.md", "python3 dev.py check"): "CI runs it",
     ("CONTRIBUTING.md", "python3 dev.py coverage"): "the whole suite; CI runs it",
     ("CONTRIBUTING.md", "python3 dev.py lock"): "renews the locks from the package index",

@@ -24,12 +24,12 @@ from psycopg.errors import InsufficientPrivilege
 
 from emulator import Credential, Emulator, Pool
 from tap_cognito import logs
-from tap_cognito.credentials import create_session
+from tap_cognito.config.settings import SCHEMA
+from tap_cognito.config.validation import normalize, validate
 from tap_cognito.errors import CredentialsError, TapCognitoError
-from tap_cognito.secret_references import SCHEMES, resolve_secrets
-from tap_cognito.settings import SCHEMA
+from tap_cognito.identity.credentials import create_session
+from tap_cognito.identity.secret_references import SCHEMES, resolve_secrets
 from tap_cognito.tap import TapCognito
-from tap_cognito.validation import normalize, validate
 from tests.support.documents import blocks
 from tests.support.identities import (
     EMPTY,

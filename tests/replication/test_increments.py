@@ -20,7 +20,7 @@ import pytest
 from emulator import Emulator, Faults, Pool
 from tap_cognito.cognito import client
 from tap_cognito.errors import AccessDeniedError, TapCognitoError
-from tap_cognito.streams.state import new_scan
+from tap_cognito.replication.state import new_scan
 from tap_cognito.tap import TapCognito
 from tests.support.catalogs import INCREMENTAL, selected
 from tests.support.documents import blocks

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 import json
+import logging
 import math
 import random
 import time
@@ -19,10 +20,13 @@ from hypothesis import strategies as st
 
 from emulator import Emulator, Pool
 from tap_cognito.cognito import users
+from tap_cognito.cognito.checkpoint import Checkpoint
+from tap_cognito.cognito.listing import PAGE_SIZE
 from tap_cognito.cognito.segments import DIGITS, is_partition, sub_of
 from tap_cognito.errors import TapCognitoError
-from tap_cognito.streams.scan import ResumableScan
-from tap_cognito.streams.state import PoolProgress, Scan, digest, dump_scan, load_scan
+from tap_cognito.replication.scan import ResumableScan
+from tap_cognito.replication.scope import Scope
+from tap_cognito.replication.state import Scan, StreamState, digest, dump_scan, load_scan
 from tap_cognito.tap import TapCognito
 from tests.support.catalogs import INCREMENTAL, selected
 from tests.support.programs import emulator_config
@@ -36,7 +40,7 @@ pytestmark = pytest.mark.whole_pools
 
 Json = dict[str, Any]
 
-PAGE = users.PAGE_SIZE
+PAGE = PAGE_SIZE
 MODES = ("exact", "mirror", "increments")
 KEYS = {
     "users": ("user_pool_id", "username"),
@@ -513,16 +517,17 @@ def test_the_volume_of_states_is_bounded(monkeypatch: pytest.MonkeyPatch) -> Non
     clock = itertools.count(0, 1 / 24)
     now = next(clock)
     monkeypatch.setattr(time, "monotonic", lambda: now)
-    stream = Mock(replication_method="FULL_TABLE", is_mirror=False, is_full_table=True)
-    stream.configure_mock(selected_columns=[], config={}, stream_state={})
-    stream.tap_state = {"bookmarks": {"users": stream.stream_state}}
+    scope = Scope("FULL_TABLE", is_mirror=False, columns=(), config={}, is_filtered=False)
+    own: Json = {}
     sizes: list[int] = []
-    stream.write_state = lambda state: sizes.append(len(json.dumps(state)))
+    state = StreamState(
+        own, {"bookmarks": {"users": own}}, lambda state: sizes.append(len(json.dumps(state)))
+    )
     pool_ids = [f"us-east-1_Pool{number:05}" for number in range(10_000)]
-    scan = ResumableScan(stream, pool_ids)
+    scan = ResumableScan(scope, state, pool_ids, logging.getLogger())
     for number, pool_id in enumerate(pool_ids, 1):
         now = next(clock)
-        scan.update(Mock(pool_id=pool_id, done=set()), is_last=True)
+        scan.update(Mock(pool_id=pool_id), is_last=True)
         if number == 500:
             assert len(sizes) == number
     assert sum(sizes) <= 1.3 * 65_536 * now
@@ -576,18 +581,18 @@ def test_a_damaged_scan_is_never_half_used(capfdbinary: Capture, seed: int) -> N
 @pytest.mark.parametrize(
     ("pool_id", "progress", "is_sound"),
     [
-        ("b", PoolProgress({"0", "f"}, tuple(DIGITS), 7), True),
-        ("b", PoolProgress({"0"}, tuple(DIGITS), -1), False),
-        ("b", PoolProgress({"g"}, tuple(DIGITS), 7), False),
-        ("b", PoolProgress({"0"}, tuple(DIGITS[:-1]), 7), False),
-        ("b", PoolProgress({"0"}, (*DIGITS, "0"), 7), False),
-        ("b", PoolProgress({"0"}, ("", *DIGITS), 7), False),
-        ("b", PoolProgress({""}, ("",), 7), False),
-        ("a", PoolProgress({"0"}, tuple(DIGITS), 7), False),
+        ("b", Checkpoint(frozenset({"0", "f"}), tuple(DIGITS), 7), True),
+        ("b", Checkpoint(frozenset({"0"}), tuple(DIGITS), -1), False),
+        ("b", Checkpoint(frozenset({"g"}), tuple(DIGITS), 7), False),
+        ("b", Checkpoint(frozenset({"0"}), tuple(DIGITS[:-1]), 7), False),
+        ("b", Checkpoint(frozenset({"0"}), (*DIGITS, "0"), 7), False),
+        ("b", Checkpoint(frozenset({"0"}), ("", *DIGITS), 7), False),
+        ("b", Checkpoint(frozenset({""}), ("",), 7), False),
+        ("a", Checkpoint(frozenset({"0"}), tuple(DIGITS), 7), False),
     ],
 )
 def test_a_scan_that_contradicts_itself_is_not_resumed(
-    pool_id: str, progress: PoolProgress, *, is_sound: bool
+    pool_id: str, progress: Checkpoint, *, is_sound: bool
 ) -> None:
     """Though its digest is right: done segments are segments, and no pool is in two states."""
     began = datetime.now(timezone.utc).isoformat()

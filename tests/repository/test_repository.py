@@ -292,3 +292,12 @@ def test_the_example_holds_no_secret_and_is_not_ignored() -> None:
     for name, value in re.findall(r"(?m)^(?:# )?([A-Z_]+)=(.*)$", text):
         assert not value or name in {"TARGET_POSTGRES_HOST", "TARGET_POSTGRES_PORT"}
     assert ".env" in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
+
+
+def test_the_private_parts_of_the_sdk_are_used_in_one_file() -> None:
+    """Only singer/sdk.py imports modules or names of the SDK that begin with an underscore."""
+    private = re.compile(
+        r"(?m)^\s*(?:from singer_sdk\S*\._|from singer_sdk.* import .*\b_|import .*\._)"
+    )
+    users = {path.name for path in PACKAGE.rglob("*.py") if private.search(path.read_text("utf-8"))}
+    assert users == {"sdk.py"}

@@ -28,8 +28,8 @@ import yaml
 from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES
 
 from emulator import NEXT_KEY, Credential, Emulator, Pool, tokens
-from tap_cognito.secret_references import SCHEMES
-from tap_cognito.settings import SCHEMA, SECRETS
+from tap_cognito.config.settings import SCHEMA, SECRETS
+from tap_cognito.identity.secret_references import SCHEMES
 from tap_cognito.streams import NAMES
 from tests.support.catalogs import selected
 from tests.support.hostile import ATTACKS, PERSON, TEXTS, Hostile, mutated

@@ -17,9 +17,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from emulator import Emulator, Pool
-from tap_cognito import cli, logs, singer_files
+from tap_cognito import cli, logs
+from tap_cognito.config.settings import SCHEMA, SECRETS
 from tap_cognito.errors import TapCognitoError
-from tap_cognito.settings import SCHEMA, SECRETS
+from tap_cognito.singer import files
 from tap_cognito.tap import TapCognito
 from tests.support.programs import emulator_config, run_program
 
@@ -173,7 +174,7 @@ def load_state(path: Path, state: Any) -> dict[str, Any]:
     """Read a state from a file."""
     path.write_text(json.dumps(state), encoding="utf-8")
     with path.open(encoding="utf-8") as file:
-        return singer_files.load_state(file, STREAMS)
+        return files.load_state(file, STREAMS)
 
 
 @pytest.mark.parametrize(
@@ -338,7 +339,7 @@ def test_a_catalog_that_cannot_work_is_refused(
 def test_a_config_file_that_is_missing_is_named(tmp_path: Path) -> None:
     """A path that leads nowhere is told with the system's reason."""
     with pytest.raises(TapCognitoError, match=r"nowhere\.json: No such file"):
-        singer_files.load_config(str(tmp_path / "nowhere.json"))
+        files.load_config(str(tmp_path / "nowhere.json"))
 
 
 @pytest.mark.parametrize(
@@ -347,7 +348,7 @@ def test_a_config_file_that_is_missing_is_named(tmp_path: Path) -> None:
 def test_what_is_no_config_file_is_not_repeated(text: str) -> None:
     """It may be the settings themselves, or a secret."""
     with pytest.raises(TapCognitoError) as raised:
-        singer_files.load_config(text)
+        files.load_config(text)
     assert str(raised.value).startswith("--config")
     assert text not in str(raised.value)
 
@@ -360,7 +361,7 @@ def test_the_secrets_of_a_config_are_masked_as_soon_as_it_is_read(
     secret = f"planted+{setting}"
     path = tmp_path / "config.json"
     path.write_text(json.dumps({setting: secret}))
-    singer_files.load_config(str(path))
+    files.load_config(str(path))
     assert logs.clean(f"before {secret} after") == "before *** after"
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from emulator import Emulator, Pool
 from tap_cognito.errors import TapCognitoError
-from tap_cognito.stream_maps import explain_failure
+from tap_cognito.singer.sdk import mapped_column
+from tap_cognito.singer.stream_maps import explain_failure
 from tap_cognito.tap import TapCognito
 from tests.support.answers import records
 from tests.support.catalogs import selected
@@ -128,6 +129,6 @@ def test_an_expression_that_fails_on_a_record_is_named(
     tap = TapCognito(config={**CONFIG, "stream_maps": {"users": maps}})
     with pytest.raises(Exception, match=r".") as raised:
         tap.mapper.stream_maps["users"][0].transform({"username": "jane", "email": None})
-    text = explain_failure(raised.value, "users")
+    text = explain_failure(raised.value, "users", mapped_column(raised.value))
     assert f"the expression for `{column}` of `users` fails on a record ({reason})" in text
     assert "jane" not in text

@@ -15,9 +15,9 @@ from docs.generate import POSTGRES_TYPES
 from emulator import Emulator, Pool, resources
 from tap_cognito.cognito import quotas
 from tap_cognito.cognito.rate_limiter import RateLimiter
+from tap_cognito.config.validation import SEARCHABLE
 from tap_cognito.errors import StreamsFailedError
 from tap_cognito.tap import TapCognito
-from tap_cognito.validation import SEARCHABLE
 from tests.support.answers import record, with_has_secret
 from tests.support.catalogs import ANY_POOL, selected
 from tests.support.programs import emulator_config, pour, run_tap

@@ -108,7 +108,7 @@ def test_the_end_is_in_sight() -> None:
     with Emulator(Pool(130)) as emulator:
         source = UserDetails(pool_of(emulator))
         batches = parallel.read([[source]], lambda _, items: items)
-        assert {batch.source.estimate for batch in batches if batch.records} == {130}
+        assert {batch.source.checkpoint.estimate for batch in batches if batch.records} == {130}
 
 
 def test_a_user_is_no_step_of_the_state(capfd: pytest.CaptureFixture[str]) -> None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 FORKED = "tests.forked"
 """The audit event of a program that is started here."""
-_IMPORTS = ("psycopg", "tap_cognito.tap", "tap_cognito.writer", "target_postgres.target")
+_IMPORTS = ("psycopg", "tap_cognito.tap", "tap_cognito.singer.writer", "target_postgres.target")
 _LONGEST = 1 << 18
 """Bytes of a request."""
 

@@ -12,7 +12,7 @@ from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tap_cognito import aws_errors
+from tap_cognito import error_codes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -86,7 +86,7 @@ def _mutate(asked: Asked) -> bytes:
 
 
 def _known_code(asked: Asked) -> bytes:
-    codes = sorted(aws_errors._KINDS)  # noqa: SLF001 - so that a new one is tried too
+    codes = sorted(error_codes._KINDS)  # noqa: SLF001 - so that a new one is tried too
     status = asked.choose.choice(("400 Bad Request", "403 Forbidden", "404 Not Found"))
     return error(asked.choose.choice(codes), asked.echo, status)
 

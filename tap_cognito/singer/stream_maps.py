@@ -10,7 +10,6 @@ import ast
 import difflib
 import fnmatch
 import re
-import traceback
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk.singerlib import Catalog
@@ -74,24 +73,21 @@ def validate_stream_maps(
                 )
 
 
-def explain_failure(error: BaseException, stream: str) -> str:
+def explain_failure(error: BaseException, stream: str, column: str | None) -> str:
     """Say which expression failed while a record was mapped.
 
     Args:
         error: What the mapper raised: an error of the SDK, or whatever the expression did.
         stream: The name of the stream.
+        column: The column of the expression; "" for a filter, `None` if it isn't known.
 
     Returns:
         One sentence with the column, and no value.
     """
-    column = "a column"
-    for frame, _ in traceback.walk_tb(error.__traceback__):
-        # No error of the SDK names the column. Its evaluator has an `_eval` too.
-        if frame.f_code.co_name == "_eval" and "expr_parsed" in frame.f_locals:
-            column = _shown(frame.f_locals.get("property_name") or _FILTER)
+    shown = "a column" if column is None else _shown(column or _FILTER)
     reason = type(error.__cause__ or error).__name__
     return (
-        f"`stream_maps`: the expression for {column} of `{stream}` fails on a record ({reason}): "
+        f"`stream_maps`: the expression for {shown} of `{stream}` fails on a record ({reason}): "
         "does it take a null?"
     )
 

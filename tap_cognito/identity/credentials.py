@@ -28,9 +28,10 @@ from botocore.exceptions import (
 from botocore.utils import get_environ_proxies
 
 from tap_cognito import logs, urls
-from tap_cognito.aws_errors import Kind, classify, error_code
+from tap_cognito.config.settings import pools, region
+from tap_cognito.error_codes import classify, error_code
+from tap_cognito.error_messages import ADVICE
 from tap_cognito.errors import CredentialsError, TapCognitoError
-from tap_cognito.settings import pools, region
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,18 +54,6 @@ _TRUST = (
     "asks for, and that identity needs sts:AssumeRole on the role: check `aws_assume_role_arn` and "
     "`aws_assume_role_external_id`, or the role of the profile or environment"
 )
-_REFUSED = {
-    Kind.UNKNOWN_KEY: "AWS doesn't know the access key: check `aws_access_key_id`; temporary keys "
-    "need their `aws_session_token` too",
-    Kind.INVALID_SIGNATURE: "AWS doesn't accept the signature: check `aws_secret_access_key`, "
-    "then this machine's clock",
-    Kind.CLOCK_SKEW: "set the clock of this machine",
-    Kind.EXPIRED: "the credentials that ask for it have expired: get new ones and run again",
-    Kind.THROTTLED: "AWS throttles it: run again later",
-    Kind.TRANSIENT: "AWS or the network failed: run again later",
-}
-"""What to do when AWS refuses to hand out credentials; otherwise, `_TRUST`."""
-
 _SOURCES = {
     "custom-process": "the `credential_process` of the AWS profile: run it by hand, it must print "
     "valid JSON and exit with 0",
@@ -213,7 +202,7 @@ def _explain(error: Exception, source: str) -> TapCognitoError:
     if isinstance(error, ProfileNotFound):
         return CredentialsError(_PROFILE_NOT_FOUND)
     if isinstance(error, ClientError):
-        advice = _REFUSED.get(classify(error), _TRUST)
+        advice = ADVICE.get(classify(error), _TRUST)
         return CredentialsError(
             f"AWS refused {error.operation_name} ({error_code(error)}): {advice}"
         )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from jsonschema import Draft202012Validator
 
-from tap_cognito.settings import POOL_ID
-from tap_cognito.validation import LONGEST_DATE
+from tap_cognito.config.settings import POOL_ID
+from tap_cognito.dates import LONGEST_DATE
 
 _NAMES = {"type": ["array", "null"], "items": {"type": "string"}}
 _TEXT = {"type": ["string", "null"]}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tap_cognito.streams.state import format_date
+from tap_cognito.dates import format_date
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

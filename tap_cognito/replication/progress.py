@@ -70,7 +70,7 @@ class Progress:
                 self._name, self._count, self._pools_done, self._pools, requests / seconds, seconds
             )
         else:
-            total = batch.source.estimate
+            total = batch.source.checkpoint.estimate
             line = format_progress(self._name, self._count, total, seconds, self._count_before)
         self._logger.info("%s", line)
 

@@ -6,23 +6,20 @@ from abc import abstractmethod
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
-from singer_sdk import Stream
-from singer_sdk.helpers._util import utc_now
-from singer_sdk.singerlib import RecordMessage
-
 from tap_cognito.cognito import parallel
+from tap_cognito.cognito.checkpoint import Checkpoint
 from tap_cognito.cognito.responses import malformed
 from tap_cognito.errors import CredentialsError, TapCognitoError, bug
-from tap_cognito.progress import Progress
-from tap_cognito.stream_maps import explain_failure
-from tap_cognito.streams.bookmarks import REPLICATION_KEY, Bookmarks
-from tap_cognito.streams.catalog import check_columns, check_replication
-from tap_cognito.streams.columns import Column
-from tap_cognito.streams.scan import ResumableScan
-from tap_cognito.streams.state import PoolProgress
+from tap_cognito.replication.bookmarks import REPLICATION_KEY, Bookmarks
+from tap_cognito.replication.columns import Column
+from tap_cognito.replication.progress import Progress
+from tap_cognito.replication.scan import ResumableScan
+from tap_cognito.replication.scope import Scope
+from tap_cognito.replication.state import StreamState
+from tap_cognito.singer.sdk import SingerStream
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from singer_sdk import Tap
     from singer_sdk.helpers.types import Context, Record
@@ -36,7 +33,7 @@ POOL_ID = Column("user_pool_id", {"type": ["string"]}, "The id of the user pool.
 """The column that all records of a pool share."""
 
 
-class CognitoStream(Stream):
+class CognitoStream(SingerStream):
     """A stream of one kind of thing in user pools.
 
     A new stream is a subclass with a name, primary keys, columns and `source`, and its place in
@@ -62,25 +59,21 @@ class CognitoStream(Stream):
         on_failure: Callable[[TapCognitoError], None],
     ) -> None:
         self._regions = regions
-        self._on_failure = on_failure
-        self._read_at = utc_now()
         self._bookmarks: Bookmarks | None = None
-        self._write_message = tap.write_message
-        self.write_state = tap.state_writer.write_state
         schema = {
             "type": "object",
             "properties": {column.name: column.schema for column in self.columns},
             "required": list(self.primary_keys),
         }
-        super().__init__(tap, schema=schema)
+        super().__init__(tap, schema, on_failure)
 
     @abstractmethod
-    def source(self, pool: UserPool, progress: PoolProgress) -> Source:
+    def source(self, pool: UserPool, checkpoint: Checkpoint) -> Source:
         """Return what to read from a pool.
 
         Args:
             pool: The pool.
-            progress: How far an earlier run came.
+            checkpoint: How far an earlier run came.
         """
 
     @cached_property
@@ -114,8 +107,9 @@ class CognitoStream(Stream):
         """
         regions = self._regions()
         pool_ids = [pool_id for region in regions for pool_id in region.pool_ids]
-        scan = ResumableScan(self, pool_ids)
-        self._stream_version, self._bookmarks = scan.version, scan.bookmarks
+        state = StreamState(self.stream_state, self.tap_state, self.write_state)
+        scan = ResumableScan(self.scope, state, pool_ids, self.logger)
+        self.version, self._bookmarks = scan.version, scan.bookmarks
         failures: list[Exception] = []
         before = scan.pools_done, scan.count_done
         with Progress(self.name, self.logger, regions, *before) as progress:
@@ -130,22 +124,22 @@ class CognitoStream(Stream):
                 if isinstance(batch.error, CredentialsError):
                     break  # the other pools would fail alike
                 if len(pool_ids) > 1:
-                    self.logger.error("%s", self._failure(batch.error, batch.source.pool_id))
+                    self.logger.error("%s", self.failure(batch.error, batch.source.pool_id))
         if failures:
             self._on_failure(self._summarize(failures, len(pool_ids)))
-        if scan.end(failures) and scan.version:
-            self._write_activate_version_message(scan.version)
+        if scan.end(failures):
+            self.activate_version()
 
     def _sources(self, region: Region, scan: ResumableScan) -> Iterator[Source]:
         return (
-            self.source(pool, scan.progress(pool.id))
+            self.source(pool, scan.checkpoint(pool.id))
             for pool in region.pools()
             if not scan.is_complete(pool.id)
         )
 
     def _records(self, source: Source, items: list[Item]) -> list[Record]:
         """Make records of a page; with increments, only of the items that changed."""
-        self._read_at = utc_now()
+        self.note_time()
         if self._bookmarks:
             items = self._bookmarks.changed(source.pool_id, items, self.modified_key or "")
         constant = {POOL_ID.name: source.pool_id} if self.is_selected(POOL_ID.name) else {}
@@ -158,7 +152,7 @@ class CognitoStream(Stream):
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise malformed(f"a request for `{self.name}`", type(error).__name__) from None
 
-    def _failure(self, error: Exception, pool_id: str | None = None) -> TapCognitoError:
+    def failure(self, error: Exception, pool_id: str | None = None) -> TapCognitoError:
         """Report what couldn't be read; other streams and pools go on."""
         failure = error if isinstance(error, TapCognitoError) else bug(error)
         subject = f"`{self.name}` of {pool_id}" if pool_id else f"`{self.name}`"
@@ -167,7 +161,7 @@ class CognitoStream(Stream):
     def _summarize(self, failures: list[Exception], pools: int) -> TapCognitoError:
         """Return one error for all failed pools; each was logged."""
         if pools == 1 or isinstance(failures[-1], CredentialsError):
-            return self._failure(failures[-1])
+            return self.failure(failures[-1])
         return TapCognitoError(
             f"`{self.name}`: {len(failures):,} of {pools:,} pools couldn't be read, the others "
             "were: each has a line above"
@@ -185,7 +179,7 @@ class CognitoStream(Stream):
         used: set[str] = set()
         for region in self._regions():
             region.client.called.clear()
-            sources = [self.source(pool, PoolProgress()) for pool in region.pools(1)]
+            sources = [self.source(pool, Checkpoint()) for pool in region.pools(1)]
             for batch in parallel.read([sources], self._records):
                 if batch.error:
                     raise batch.error
@@ -207,18 +201,12 @@ class CognitoStream(Stream):
         return self.is_full_table and bool(self.config["emit_activate_version_messages"])
 
     @property
-    def emit_activate_version_messages(self) -> bool:
-        """Always false: the SDK would write the message at the start of a scan."""
-        return False
-
-    @property
-    def partitions(self) -> None:
-        """None for the SDK: it would read partitions one after another."""
-        return
-
-    def get_replication_key_signpost(self, context: Context | None = None) -> None:  # noqa: ARG002
-        """None: bookmarks are limited by the start of a scan, which may take several runs."""
-        return
+    def scope(self) -> Scope:
+        """What a scan or a bookmark of the stream belongs to."""
+        columns = tuple(column.name for column in self.selected_columns)
+        return Scope(
+            self.replication_method, self.is_mirror, columns, self.config, self.is_filtered
+        )
 
     def apply_catalog(self, catalog: Catalog) -> None:
         """Apply a catalog's choices.
@@ -232,42 +220,33 @@ class CognitoStream(Stream):
         super().apply_catalog(catalog)
         if not catalog.get_stream(self.name):
             return
-        check_columns(self)
-        check_replication(self)
+        self._check_columns()
+        self._check_replication()
         self.replication_key = None if self.is_full_table else REPLICATION_KEY
 
-    # Replaces the SDK's loop, which reads one partition after another, moves bookmarks with every
-    # record, and conforms records that columns already make right: half of the CPU time. These
-    # methods of the SDK aren't public.
+    def _check_columns(self) -> None:
+        unknown = set(self.effective_schema.get("properties", {})) - set(self.schema["properties"])
+        if unknown:
+            raise TapCognitoError(
+                f"`{self.name}` has no column {min(unknown)}: take it out of the catalog"
+            )
 
-    def _sync_records(
-        self, context: Context | None = None, *, write_messages: bool = True
-    ) -> Generator[Record, None, None]:
-        with self.get_record_counter() as counter, self.get_sync_timer():
-            try:
-                for number, record in enumerate(self.get_records(context)):
-                    self._check_max_record_limit(current_record_index=number)
-                    if write_messages:
-                        self._write_record(record)
-                    counter.increment()
-                    yield record
-            except TapCognitoError as error:
-                self._on_failure(self._failure(error))
-        if write_messages:
-            self.write_state(self.tap_state)
-
-    def _write_record(self, record: Record) -> None:
-        for stream_map in self.stream_maps:
-            try:
-                mapped = stream_map.transform(record)
-            except Exception as error:  # noqa: BLE001 - a user's expression may do anything
-                raise TapCognitoError(explain_failure(error, self.name)) from None
-            if mapped is not None:
-                self._write_message(
-                    RecordMessage(
-                        stream=stream_map.stream_alias,
-                        record=mapped,
-                        version=self._stream_version,
-                        time_extracted=self._read_at,
-                    )
-                )
+    def _check_replication(self) -> None:
+        if self.is_full_table:
+            return
+        if self.replication_method != "INCREMENTAL" or not self.modified_key:
+            methods = "FULL_TABLE or INCREMENTAL" if self.modified_key else "FULL_TABLE"
+            raise TapCognitoError(
+                f"`{self.name}` has no replication method {self.replication_method}: "
+                f"set `replication-method` to {methods} in the catalog"
+            )
+        if self.replication_key not in {REPLICATION_KEY, None}:
+            raise TapCognitoError(
+                f"`{self.name}` has no replication key {self.replication_key}: "
+                f"set `replication-key` to {REPLICATION_KEY} in the catalog"
+            )
+        if not self.is_selected(REPLICATION_KEY):
+            raise TapCognitoError(
+                f"`{self.name}` is replicated by increments of {REPLICATION_KEY}, which isn't "
+                f"selected: select `{self.name}.{REPLICATION_KEY}`, or use FULL_TABLE"
+            )

@@ -5,14 +5,15 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
-from tap_cognito.streams.state import digest, format_date
-from tap_cognito.validation import parse_date
+from tap_cognito.dates import format_date, parse_date
+from tap_cognito.replication.state import digest
 
 if TYPE_CHECKING:
+    import logging
     from collections.abc import Iterable
 
     from tap_cognito.cognito.listing import Item
-    from tap_cognito.streams.base import CognitoStream
+    from tap_cognito.replication.scope import Scope
 
 REPLICATION_KEY = "updated_at"
 
@@ -117,18 +118,27 @@ class Bookmarks:
         return max(self._start_date, bookmark - self._lookback)
 
 
-def find_bookmarks(stream: CognitoStream, pool_ids: Iterable[str]) -> Bookmarks:
-    """Find the bookmarks of a stream, and log the pools that have none when others do."""
-    start_date = stream.config.get("start_date")
+def find_bookmarks(
+    scope: Scope, state: dict[str, Any], pool_ids: Iterable[str], log: logging.Logger
+) -> Bookmarks:
+    """Find the bookmarks of a stream, and log the pools that have none when others do.
+
+    Args:
+        scope: What the stream is asked to read.
+        state: The stream's state, which is changed.
+        pool_ids: The pools to read.
+        log: Where to log.
+    """
+    start_date = scope.config.get("start_date")
     bookmarks = Bookmarks(
-        stream.stream_state,
+        state,
         parse_date(start_date) if start_date else None,
-        timedelta(seconds=stream.config["lookback_seconds"]),
-        stream.config.get("user_filter") if stream.is_filtered else None,
+        timedelta(seconds=scope.config["lookback_seconds"]),
+        scope.config.get("user_filter") if scope.is_filtered else None,
     )
     for pool_id in pool_ids:
         if bookmarks.has_others and not bookmarks.find(pool_id):
-            stream.logger.info(
+            log.info(
                 "Starting over with %s: the state has no bookmark of this pool and filter", pool_id
             )
     return bookmarks

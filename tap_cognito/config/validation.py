@@ -9,14 +9,14 @@ import copy
 import difflib
 import json
 import re
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk.typing import DEFAULT_JSONSCHEMA_VALIDATOR
 
 from tap_cognito import urls
+from tap_cognito.config.settings import pools
+from tap_cognito.dates import parse_date
 from tap_cognito.errors import TapCognitoError
-from tap_cognito.settings import pools
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -46,8 +46,6 @@ _EXCLUSIVE = (
 
 _SENT_AS_THEY_ARE = ("aws_access_key_id", "aws_session_token")
 """Settings whose value is in every request, for whoever serves `endpoint_url` to read."""
-
-LONGEST_DATE = 40
 
 _BOOLEANS = {
     **dict.fromkeys(("true", "1", "yes", "on"), True),
@@ -115,24 +113,6 @@ def read_environment(environ: Mapping[str, str], schema: Mapping[str, Any]) -> d
     if problems:
         raise TapCognitoError("; ".join(problems))
     return config
-
-
-def parse_date(text: str) -> datetime:
-    """Read an ISO 8601 date or time; without an offset it is UTC.
-
-    Args:
-        text: The text.
-
-    Returns:
-        The moment, aware.
-
-    Raises:
-        ValueError: If it is not a date.
-    """
-    if len(text) > LONGEST_DATE:
-        raise ValueError
-    moment = datetime.fromisoformat(text.replace("Z", "+00:00"))  # for Python 3.10
-    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
 def _read_json(*kinds: type) -> Callable[[str], Any]:

@@ -19,11 +19,11 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tap_cognito import logs
-from tap_cognito.aws_errors import Kind, classify, error_code
-from tap_cognito.credentials import create_session
+from tap_cognito.config.settings import SECRETS
+from tap_cognito.error_codes import ErrorKind, classify, error_code
 from tap_cognito.errors import CredentialsError, TapCognitoError
-from tap_cognito.settings import SECRETS
-from tap_cognito.supabase_vault import is_postgres_url, read_secret
+from tap_cognito.identity.credentials import create_session
+from tap_cognito.identity.supabase_vault import is_postgres_url, read_secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -168,8 +168,8 @@ def _ask_aws(
         answer: Mapping[str, Any] = getattr(client, xform_name(operation))(**parameters)
     except ClientError as error:
         reason = {
-            Kind.NOT_FOUND: "there is no such secret",
-            Kind.ACCESS_DENIED: f"no permission: allow {service}:{operation} "
+            ErrorKind.NOT_FOUND: "there is no such secret",
+            ErrorKind.ACCESS_DENIED: f"no permission: allow {service}:{operation} "
             "(and kms:Decrypt of its key)",
         }.get(classify(error), f"AWS refused {service}:{operation} ({error_code(error)})")
         raise TapCognitoError(reason) from None

@@ -1,8 +1,7 @@
 """What a failed request to AWS was: one classification, by one table of error codes.
 
-Cognito, STS, Secrets Manager and Parameter Store share it. The words for a person stand where the
-request is made: `tap_cognito.cognito.errors`, `tap_cognito.credentials` and
-`tap_cognito.secret_references`.
+Cognito, STS, Secrets Manager and Parameter Store share it. What to do about each kind stands in
+`tap_cognito.error_messages`.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from botocore.retries.standard import (
 )
 
 
-class Kind(Enum):
+class ErrorKind(Enum):
     """What to make of a failed request."""
 
     THROTTLED = auto()
@@ -47,31 +46,31 @@ class Kind(Enum):
 
 
 _KINDS = {
-    "TooManyRequestsException": Kind.THROTTLED,
-    "InternalErrorException": Kind.TRANSIENT,
-    "AccessDenied": Kind.ACCESS_DENIED,
-    "AccessDeniedException": Kind.ACCESS_DENIED,
-    "NotAuthorizedException": Kind.ACCESS_DENIED,
-    "ResourceNotFoundException": Kind.NOT_FOUND,
-    "UserNotFoundException": Kind.NOT_FOUND,
-    "ParameterNotFound": Kind.NOT_FOUND,
-    "FeatureUnavailableInTierException": Kind.FEATURE_UNAVAILABLE,
-    "UserPoolAddOnNotEnabledException": Kind.FEATURE_UNAVAILABLE,
-    "InvalidParameterException": Kind.INVALID_PARAMETER,
-    "InvalidAccessKeyId": Kind.UNKNOWN_KEY,
-    "InvalidClientTokenId": Kind.UNKNOWN_KEY,
-    "UnrecognizedClientException": Kind.UNKNOWN_KEY,
-    "IncompleteSignature": Kind.INVALID_SIGNATURE,
-    "InvalidSignatureException": Kind.INVALID_SIGNATURE,
-    "SignatureDoesNotMatch": Kind.INVALID_SIGNATURE,
-    "RequestExpired": Kind.CLOCK_SKEW,
-    "RequestTimeTooSkewed": Kind.CLOCK_SKEW,
-    "ExpiredToken": Kind.EXPIRED,
-    "ExpiredTokenException": Kind.EXPIRED,
-    "NotImplemented": Kind.UNSUPPORTED,
-    "UnknownOperationException": Kind.UNSUPPORTED,
-    "Unsupported": Kind.UNSUPPORTED,
-    "UnsupportedOperation": Kind.UNSUPPORTED,
+    "TooManyRequestsException": ErrorKind.THROTTLED,
+    "InternalErrorException": ErrorKind.TRANSIENT,
+    "AccessDenied": ErrorKind.ACCESS_DENIED,
+    "AccessDeniedException": ErrorKind.ACCESS_DENIED,
+    "NotAuthorizedException": ErrorKind.ACCESS_DENIED,
+    "ResourceNotFoundException": ErrorKind.NOT_FOUND,
+    "UserNotFoundException": ErrorKind.NOT_FOUND,
+    "ParameterNotFound": ErrorKind.NOT_FOUND,
+    "FeatureUnavailableInTierException": ErrorKind.FEATURE_UNAVAILABLE,
+    "UserPoolAddOnNotEnabledException": ErrorKind.FEATURE_UNAVAILABLE,
+    "InvalidParameterException": ErrorKind.INVALID_PARAMETER,
+    "InvalidAccessKeyId": ErrorKind.UNKNOWN_KEY,
+    "InvalidClientTokenId": ErrorKind.UNKNOWN_KEY,
+    "UnrecognizedClientException": ErrorKind.UNKNOWN_KEY,
+    "IncompleteSignature": ErrorKind.INVALID_SIGNATURE,
+    "InvalidSignatureException": ErrorKind.INVALID_SIGNATURE,
+    "SignatureDoesNotMatch": ErrorKind.INVALID_SIGNATURE,
+    "RequestExpired": ErrorKind.CLOCK_SKEW,
+    "RequestTimeTooSkewed": ErrorKind.CLOCK_SKEW,
+    "ExpiredToken": ErrorKind.EXPIRED,
+    "ExpiredTokenException": ErrorKind.EXPIRED,
+    "NotImplemented": ErrorKind.UNSUPPORTED,
+    "UnknownOperationException": ErrorKind.UNSUPPORTED,
+    "Unsupported": ErrorKind.UNSUPPORTED,
+    "UnsupportedOperation": ErrorKind.UNSUPPORTED,
 }
 
 _TRANSIENT_STATUS = {HTTPStatus.REQUEST_TIMEOUT}
@@ -80,7 +79,7 @@ _TRANSIENT_STATUS = {HTTPStatus.REQUEST_TIMEOUT}
 _CODE = re.compile(r"[\w.]{1,80}")
 
 
-def classify(error: BaseException) -> Kind:
+def classify(error: BaseException) -> ErrorKind:
     """Say what a failed request was.
 
     Args:
@@ -91,12 +90,12 @@ def classify(error: BaseException) -> Kind:
         lists.
     """
     if isinstance(error, (ConnectionError, HTTPClientError)):
-        return Kind.TRANSIENT
+        return ErrorKind.TRANSIENT
     if not isinstance(error, ClientError):
-        return Kind.OTHER
+        return ErrorKind.OTHER
     status = http_status(error)
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        return Kind.THROTTLED
+        return ErrorKind.THROTTLED
     kind = _KINDS.get(error_code(error))
     if kind:
         return kind
@@ -106,10 +105,10 @@ def classify(error: BaseException) -> Kind:
         http_response=SimpleNamespace(status_code=status),
     )
     if ThrottledRetryableChecker().is_retryable(context):
-        return Kind.THROTTLED
+        return ErrorKind.THROTTLED
     if status in _TRANSIENT_STATUS or TransientRetryableChecker().is_retryable(context):
-        return Kind.TRANSIENT
-    return Kind.OTHER
+        return ErrorKind.TRANSIENT
+    return ErrorKind.OTHER
 
 
 def error_code(error: BaseException) -> str:

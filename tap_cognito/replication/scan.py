@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import msgspec
-
+from tap_cognito.cognito.checkpoint import Checkpoint
 from tap_cognito.errors import AccessDeniedError, ResourceNotFoundError
-from tap_cognito.streams.bookmarks import find_bookmarks
-from tap_cognito.streams.state import PoolProgress, digest, dump_scan, load_scan, new_scan
+from tap_cognito.replication.bookmarks import find_bookmarks
+from tap_cognito.replication.state import dump_scan, load_scan, new_scan
 
 if TYPE_CHECKING:
+    import logging
     from collections.abc import Collection, Iterable
 
     from tap_cognito.cognito.source import Source
-    from tap_cognito.streams.base import CognitoStream
-    from tap_cognito.streams.bookmarks import Bookmarks
-    from tap_cognito.streams.state import Scan
+    from tap_cognito.replication.bookmarks import Bookmarks
+    from tap_cognito.replication.scope import Scope
+    from tap_cognito.replication.state import Scan, StreamState
 
 _SMALL_STATE = 1 << 14
 """States of up to this many bytes are written at every change."""
@@ -29,70 +29,53 @@ _BYTES_PER_SECOND = 1 << 16
 _OF_A_POOL = (AccessDeniedError, ResourceNotFoundError)
 """Errors that the next run would meet too: not worth resuming for."""
 
-_SCOPE = (
-    "user_filter",
-    "attributes_format",
-    "attributes_include",
-    "attributes_exclude",
-    "user_pool_ids",
-    "start_date",
-    "stream_maps",
-    "stream_map_config",
-    "flattening_enabled",
-    "flattening_max_depth",
-    "flattening_max_key_length",
-    "flattening_separator",
-)
-"""The settings that determine the rows of a scan, and their content."""
-
 
 class ResumableScan:
     """A scan that the next run can resume if this one is cut off.
 
     Args:
-        stream: The stream to scan. Its state is changed.
+        scope: What to read.
+        state: The stream's state, which is changed.
         pool_ids: The pools to read.
+        log: Where to log.
 
     Attributes:
         bookmarks: The pools' bookmarks, for increments.
     """
 
-    def __init__(self, stream: CognitoStream, pool_ids: Collection[str]) -> None:
-        self._state: dict[str, Any] = stream.stream_state
-        self._tap_state = stream.tap_state
-        self._write_state = stream.write_state
+    def __init__(
+        self, scope: Scope, state: StreamState, pool_ids: Collection[str], log: logging.Logger
+    ) -> None:
+        self._state = state
+        self._log = log
         self._pool_count = len(pool_ids)
         self._not_before = 0.0
-        scope = digest(
-            [stream.replication_method, stream.is_mirror],
-            [column.name for column in stream.selected_columns],
-            {name: stream.config.get(name) for name in _SCOPE},
-        )
-        self._scan = self._resume(stream, scope, pool_ids) or new_scan(
-            scope, self._state, is_mirror=stream.is_mirror
+        self._scan = self._resume(scope, pool_ids) or new_scan(
+            scope.digest, state.own, is_mirror=scope.is_mirror
         )
         self.bookmarks: Bookmarks | None = None
-        if not stream.is_full_table:
-            self.bookmarks = find_bookmarks(stream, pool_ids)
-            for pool_id, progress in self._scan.pools.items():
-                if progress.newest:
-                    self.bookmarks.newest[pool_id] = progress.newest
+        if not scope.is_full_table:
+            self.bookmarks = find_bookmarks(scope, state.own, pool_ids, log)
+            for pool_id, checkpoint in self._scan.pools.items():
+                if checkpoint.newest:
+                    self.bookmarks.newest[pool_id] = checkpoint.newest
 
-    def _resume(self, stream: CognitoStream, scope: str, pool_ids: Collection[str]) -> Scan | None:
-        saved = self._state.get("scan")
+    def _resume(self, scope: Scope, pool_ids: Collection[str]) -> Scan | None:
+        saved = self._state.own.get("scan")
         if not saved:
             return None
-        within = timedelta(hours=stream.config["resume_within_hours"])
-        scan, reason = load_scan(saved, scope, pool_ids, within)
+        within = timedelta(hours=scope.config["resume_within_hours"])
+        scan, reason = load_scan(saved, scope.digest, pool_ids, within)
         if scan:
             share = 100 * scan.share_done(len(pool_ids))
-            stream.logger.info("Resuming the scan that was cut off: %.0f%% is done", share)
+            self._log.info("Resuming the scan that was cut off: %.0f%% is done", share)
         else:
-            del self._state["scan"]
+            del self._state.own["scan"]
             if isinstance(saved, dict) and isinstance(saved.get("version"), int):
                 # The version of the next scan must be greater than that of its records.
-                self._state["version"] = max(self._state.get("version") or 0, saved["version"])
-            stream.logger.info("Starting over, not resuming the scan that was cut off: %s", reason)
+                last = self._state.own.get("version") or 0
+                self._state.own["version"] = max(last, saved["version"])
+            self._log.info("Starting over, not resuming the scan that was cut off: %s", reason)
         return scan
 
     @property
@@ -114,9 +97,9 @@ class ResumableScan:
         """Whether a pool was read to its end."""
         return pool_id in self._scan.complete
 
-    def progress(self, pool_id: str) -> PoolProgress:
+    def checkpoint(self, pool_id: str) -> Checkpoint:
         """Return how far a pool was read."""
-        return self._scan.pools.get(pool_id) or PoolProgress()
+        return self._scan.pools.get(pool_id, Checkpoint())
 
     def update(self, source: Source, *, is_last: bool) -> None:
         """Keep in the state what the next run needn't read if this one is cut off.
@@ -125,22 +108,17 @@ class ResumableScan:
             source: The source that was read.
             is_last: Whether it was read to its end.
         """
-        pool_id = source.pool_id
+        pool_id, checkpoint = source.pool_id, source.checkpoint
         if is_last:
             self._scan.pools.pop(pool_id, None)
             self._scan.complete.add(pool_id)
             if self.bookmarks:
                 self.bookmarks.set(pool_id, self._scan.began)
-        elif len(source.done) == len(self.progress(pool_id).done):
+        elif len(checkpoint.done) == len(self.checkpoint(pool_id).done):
             return
-        elif source.done:
-            self._scan.pools[pool_id] = PoolProgress(
-                set(source.done),
-                source.prefixes,
-                source.count_done,
-                source.estimate,
-                self.bookmarks.newest.get(pool_id) if self.bookmarks else None,
-            )
+        elif checkpoint.done:
+            newest = self.bookmarks.newest.get(pool_id) if self.bookmarks else None
+            self._scan.pools[pool_id] = checkpoint.with_newest(newest)
         else:  # it restarts, in another way
             del self._scan.pools[pool_id]
         if len(self._scan.complete) < self._pool_count and time.monotonic() >= self._not_before:
@@ -156,17 +134,16 @@ class ResumableScan:
             Whether the scan is complete.
         """
         failures = list(failures)
-        self._state.pop("scan", None)
+        self._state.own.pop("scan", None)
         if any(not isinstance(error, _OF_A_POOL) for error in failures):
             if self._scan.pools or self._scan.complete:
-                self._state["scan"] = dump_scan(self._scan)
+                self._state.own["scan"] = dump_scan(self._scan)
         elif self._scan.version:
-            self._state["version"] = self._scan.version
+            self._state.own["version"] = self._scan.version
         return not failures
 
     def _save(self) -> None:
-        self._state["scan"] = dump_scan(self._scan)
-        self._write_state(self._tap_state)
-        size = len(msgspec.json.encode(self._tap_state))
+        self._state.own["scan"] = dump_scan(self._scan)
+        size = self._state.save()
         pause = size / _BYTES_PER_SECOND if size > _SMALL_STATE else 0
         self._not_before = time.monotonic() + pause

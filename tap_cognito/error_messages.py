@@ -1,4 +1,4 @@
-"""Failures of Cognito and the network, as messages that say what to do."""
+"""What a failed request to AWS means to its user, and what to do: one table of advice by kind."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from botocore.exceptions import ParamValidationError
 
-from tap_cognito.aws_errors import Kind, classify, error_code, http_status
+from tap_cognito.error_codes import ErrorKind, error_code, http_status
 from tap_cognito.errors import (
     AccessDeniedError,
     CredentialsError,
@@ -15,6 +15,7 @@ from tap_cognito.errors import (
     InvalidParameterError,
     ResourceNotFoundError,
     TapCognitoError,
+    UserNotFoundError,
 )
 from tap_cognito.urls import origin
 
@@ -36,63 +37,65 @@ class Request(NamedTuple):
         return str(self.client.meta.region_name)
 
 
-class UserNotFoundError(ResourceNotFoundError):
-    """The user is no longer in the pool."""
-
-
 _CLASSES = {
-    Kind.NOT_FOUND: ResourceNotFoundError,
-    Kind.FEATURE_UNAVAILABLE: FeatureUnavailableError,
-    Kind.INVALID_PARAMETER: InvalidParameterError,
-    Kind.UNKNOWN_KEY: CredentialsError,
-    Kind.INVALID_SIGNATURE: CredentialsError,
-    Kind.CLOCK_SKEW: CredentialsError,
-    Kind.EXPIRED: CredentialsError,
+    ErrorKind.NOT_FOUND: ResourceNotFoundError,
+    ErrorKind.FEATURE_UNAVAILABLE: FeatureUnavailableError,
+    ErrorKind.INVALID_PARAMETER: InvalidParameterError,
+    ErrorKind.UNKNOWN_KEY: CredentialsError,
+    ErrorKind.INVALID_SIGNATURE: CredentialsError,
+    ErrorKind.CLOCK_SKEW: CredentialsError,
+    ErrorKind.EXPIRED: CredentialsError,
 }
 
-_ADVICE = {
-    Kind.NOT_FOUND: "there is no user pool {pool} in {region} of this account: check its id, "
+ADVICE = {
+    ErrorKind.UNKNOWN_KEY: "AWS doesn't know the access key: check `aws_access_key_id`; temporary "
+    "keys also need their `aws_session_token`",
+    ErrorKind.INVALID_SIGNATURE: "AWS doesn't accept the signature: check `aws_secret_access_key`, "
+    "then this machine's clock",
+    ErrorKind.CLOCK_SKEW: "AWS doesn't accept the time of the request: set this machine's clock",
+    ErrorKind.EXPIRED: "the credentials have expired: get new ones and retry",
+    ErrorKind.THROTTLED: "AWS throttles it: retry later",
+    ErrorKind.TRANSIENT: "AWS or the network failed: retry later",
+}
+"""What to do about a request that AWS refuses, whichever service it is."""
+
+_OF_COGNITO = ADVICE | {
+    ErrorKind.NOT_FOUND: "there is no user pool {pool} in {region} of this account: check its id, "
     "`region` and whose credentials these are",
-    Kind.FEATURE_UNAVAILABLE: "the feature plan or the add-ons of {pool} don't include what "
+    ErrorKind.FEATURE_UNAVAILABLE: "the feature plan or the add-ons of {pool} don't include what "
     "{operation} returns",
-    Kind.INVALID_PARAMETER: "Cognito refused a parameter of {operation}: check `user_filter`",
-    Kind.UNKNOWN_KEY: "AWS doesn't know the access key: check `aws_access_key_id`; temporary keys "
-    "also need their `aws_session_token`",
-    Kind.INVALID_SIGNATURE: "AWS doesn't accept the signature: check `aws_secret_access_key`, then "
-    "this machine's clock",
-    Kind.CLOCK_SKEW: "AWS doesn't accept the time of the request: set this machine's clock",
-    Kind.EXPIRED: "the credentials have expired: get new ones and retry",
-    Kind.UNSUPPORTED: "the endpoint doesn't support {operation}: check `endpoint_url`, or deselect "
-    "the stream",
-    Kind.OTHER: "Cognito refused {operation}: look the code up in the API reference",
+    ErrorKind.INVALID_PARAMETER: "Cognito refused a parameter of {operation}: check `user_filter`",
+    ErrorKind.UNSUPPORTED: "the endpoint doesn't support {operation}: check `endpoint_url`, or "
+    "deselect the stream",
+    ErrorKind.OTHER: "Cognito refused {operation}: look the code up in the API reference",
 }
 
 
-def from_botocore(error: Exception, request: Request) -> TapCognitoError:
-    """Turn a failed request into one line that says what to do.
+def from_botocore(error: Exception, kind: ErrorKind, request: Request) -> TapCognitoError:
+    """Turn a failed request to Cognito into one line that says what to do.
 
     Args:
         error: The exception from boto3.
+        kind: What it was classified as.
         request: The request.
 
     Returns:
         The error to raise instead. It repeats only AWS's error code, never its text: some texts
         quote the request with its session token.
     """
-    kind = classify(error)
     code = error_code(error)
     if code == "UserNotFoundException":
         return UserNotFoundError("the user is no longer in the pool")
-    if kind is Kind.ACCESS_DENIED:
+    if kind is ErrorKind.ACCESS_DENIED:
         return _access_denied(request)
-    if kind is Kind.TRANSIENT:
+    if kind is ErrorKind.TRANSIENT:
         return _unavailable(error, request)
     if isinstance(error, ParamValidationError):
         return InvalidParameterError(
             f"boto3 refused a parameter of {request.operation}: check `user_pool_id` and "
             "`user_filter`, then what `endpoint_url` points to"
         )
-    advice = _ADVICE[kind].format(
+    advice = _OF_COGNITO[kind].format(
         operation=request.operation, pool=request.pool_id, region=request.region
     )
     return _CLASSES.get(kind, TapCognitoError)(f"{advice} ({code})")

@@ -6,37 +6,30 @@ import hashlib
 import json
 import time
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from tap_cognito.cognito.segments import is_partition
-from tap_cognito.validation import parse_date
+from tap_cognito.cognito.checkpoint import Checkpoint  # noqa: TC001 - msgspec reads it
+from tap_cognito.dates import parse_date
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 
-class PoolProgress(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
-    """The progress of a scan in a pool that isn't complete."""
+class StreamState(NamedTuple):
+    """The state of one stream within that of the tap."""
 
-    done: set[str] = set()
-    """The complete listings: prefixes of segments, or digests."""
-    segments: tuple[str, ...] = ()
-    """The prefixes of its segments, if the pool is divided."""
-    count: int = 0
-    """The number of items in the complete listings."""
-    estimate: int | None = None
-    """About how many users the pool has."""
-    newest: str | None = None
-    """The latest `updated_at` so far."""
+    own: dict[str, Any]
+    """The stream's part, which is changed."""
+    whole: Any
+    write: Callable[[Any], None]
+    """Writes a STATE message."""
 
-    @property
-    def is_sound(self) -> bool:
-        """Whether nothing in it contradicts itself."""
-        return self.count >= 0 and (
-            not self.segments or (is_partition(self.segments) and self.done <= set(self.segments))
-        )
+    def save(self) -> int:
+        """Write the whole state; returns its size in bytes."""
+        self.write(self.whole)
+        return len(msgspec.json.encode(self.whole))
 
 
 class Scan(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
@@ -50,7 +43,7 @@ class Scan(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
     """The version of its records, if deletions are mirrored."""
     complete: set[str] = set()
     """The pools that were read to their end."""
-    pools: dict[str, PoolProgress] = {}
+    pools: dict[str, Checkpoint] = {}
     """Those that are under way."""
 
     def share_done(self, pools: int) -> float:
@@ -64,12 +57,6 @@ class Scan(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
 def digest(*parts: Any) -> str:
     """Return a short hash of some parts, which reveals nothing of them."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def format_date(moment: datetime) -> str:
-    """Format a date as records do: ISO 8601 in UTC, with milliseconds, without an offset."""
-    moment = moment.astimezone(timezone.utc).replace(tzinfo=None)
-    return moment.isoformat(timespec="milliseconds")
 
 
 def new_scan(scope: str, state: Mapping[str, Any], *, is_mirror: bool) -> Scan:

@@ -13,10 +13,10 @@ from typing import IO, TYPE_CHECKING, Any
 from singer_sdk.singerlib import Catalog
 
 from tap_cognito import logs
+from tap_cognito.config.settings import SECRETS
+from tap_cognito.dates import parse_date
 from tap_cognito.errors import TapCognitoError
-from tap_cognito.settings import SECRETS
-from tap_cognito.singer_schemas import CATALOG, STATE
-from tap_cognito.validation import parse_date
+from tap_cognito.singer.schemas import CATALOG, STATE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

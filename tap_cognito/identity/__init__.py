@@ -1,0 +1,3 @@
+"""Whose identity the requests carry: credentials, and references to secrets."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Singer: files, messages, maps, and the SDK."""
+
+from __future__ import annotations

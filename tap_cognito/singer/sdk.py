@@ -1,0 +1,267 @@
+"""The SDK, and every departure from its public interface.
+
+The SDK reads partitions one after another, announces deletions before the first record, moves
+bookmarks with every record, and conforms records that columns already make right, which is half of
+the CPU time. What is overridden here isn't public: the CI runs all tests with the newest stable
+version and the newest pre-release.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+import traceback
+from abc import abstractmethod
+from typing import IO, TYPE_CHECKING, Any, ClassVar
+
+import click
+from singer_sdk import Stream, Tap
+from singer_sdk.helpers._util import utc_now
+from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities
+from singer_sdk.singerlib import RecordMessage
+
+from tap_cognito.config import settings, validation
+from tap_cognito.errors import TapCognitoError
+from tap_cognito.singer import files
+from tap_cognito.singer.stream_maps import (
+    explain_failure,
+    register_streams,
+    validate_stream_maps,
+)
+from tap_cognito.singer.writer import LineWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable
+
+    from singer_sdk.helpers.types import Context, Record
+
+_TEST = "tap_cognito.test"
+"""The key of click's context under which `--test` waits until all files are read."""
+
+
+class SingerStream(Stream):
+    """A stream that is read in one go, and decides itself when its deletions are announced.
+
+    Args:
+        tap: The tap.
+        schema: The JSON schema of its records, which `get_records` makes right.
+        on_failure: Receives each failure; what it was raised in has ended.
+    """
+
+    def __init__(
+        self, tap: Tap, schema: dict[str, Any], on_failure: Callable[[TapCognitoError], None]
+    ) -> None:
+        self._on_failure = on_failure
+        self._read_at = utc_now()
+        self._write_message = tap.write_message
+        self.write_state = tap.state_writer.write_state
+        super().__init__(tap, schema=schema)
+
+    @abstractmethod
+    def failure(self, error: Exception) -> TapCognitoError:
+        """Return an error that names the stream."""
+
+    def note_time(self) -> None:
+        """Take now for the time at which the records that follow were read."""
+        self._read_at = utc_now()
+
+    @property
+    def version(self) -> int | None:
+        """The version of the records; `None` without deletions."""
+        return self._stream_version
+
+    @version.setter
+    def version(self, version: int | None) -> None:
+        self._stream_version = version
+
+    def activate_version(self) -> None:
+        """Let the target remove the rows of other versions."""
+        if self._stream_version:
+            self._write_activate_version_message(self._stream_version)
+
+    @property
+    def emit_activate_version_messages(self) -> bool:
+        """Always false: the SDK would write the message before the first record."""
+        return False
+
+    @property
+    def partitions(self) -> None:
+        """None for the SDK: it would read partitions one after another."""
+        return
+
+    def get_replication_key_signpost(self, context: Context | None = None) -> None:  # noqa: ARG002
+        """None: bookmarks are limited by the start of a scan, which may take several runs."""
+        return
+
+    def _sync_records(
+        self, context: Context | None = None, *, write_messages: bool = True
+    ) -> Generator[Record, None, None]:
+        with self.get_record_counter() as counter, self.get_sync_timer():
+            try:
+                records: Iterable[Any] = self.get_records(context)
+                for number, record in enumerate(records):
+                    self._check_max_record_limit(current_record_index=number)
+                    if write_messages:
+                        self._write_record(record)
+                    counter.increment()
+                    yield record
+            except TapCognitoError as error:
+                self._on_failure(self.failure(error))
+        if write_messages:
+            self.write_state(self.tap_state)
+
+    def _write_record(self, record: Record) -> None:
+        for stream_map in self.stream_maps:
+            try:
+                mapped = stream_map.transform(record)
+            except Exception as error:  # noqa: BLE001 - a user's expression may do anything
+                raise TapCognitoError(
+                    explain_failure(error, self.name, mapped_column(error))
+                ) from None
+            if mapped is not None:
+                self._write_message(
+                    RecordMessage(
+                        stream=stream_map.stream_alias,
+                        record=mapped,
+                        version=self._stream_version,
+                        time_extracted=self._read_at,
+                    )
+                )
+
+
+def mapped_column(error: BaseException) -> str | None:
+    """Find the column whose expression failed, which no error of the SDK names.
+
+    Args:
+        error: What the SDK's mapper raised.
+
+    Returns:
+        The column; `None` if it isn't known, "" for a filter.
+    """
+    column = None
+    for frame, _ in traceback.walk_tb(error.__traceback__):  # the evaluator has an `_eval` too
+        if frame.f_code.co_name == "_eval" and "expr_parsed" in frame.f_locals:
+            column = frame.f_locals.get("property_name") or ""
+    return column
+
+
+class SingerTap(Tap):
+    """A tap whose settings, files and signals are handled by this package."""
+
+    config_jsonschema = copy.deepcopy(settings.SCHEMA)  # the SDK adds its own settings to it
+    message_writer_class = LineWriter
+
+    # The SDK's without BATCH: its files ignore deselected columns.
+    capabilities: ClassVar[list[CapabilitiesEnum]] = [
+        capability for capability in Tap.capabilities if capability is not PluginCapabilities.BATCH
+    ]
+
+    @abstractmethod
+    def read_all(self) -> None:
+        """Read all selected streams, by `sync_streams`."""
+
+    @abstractmethod
+    def check_all(self) -> None:
+        """Make the first request of each selected stream."""
+
+    @property
+    def _env_var_config(self) -> dict[str, Any]:
+        """The settings of `--config=ENV`; the SDK would look for a `.env` file too."""
+        self.append_builtin_config(self.config_jsonschema)
+        return validation.read_environment(os.environ, self.config_jsonschema)
+
+    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
+        self.append_builtin_config(self.config_jsonschema)
+        self._config = validation.normalize(self._config, self.config_jsonschema)
+        problems = validation.validate(self._config, self.config_jsonschema)
+        if problems and raise_errors:
+            raise TapCognitoError("; ".join(problems))
+        return problems
+
+    def _setup_signal_handlers(self) -> None:
+        """Leave signals to the command line: the SDK's way ends a stopped run with status 0."""
+
+    def setup_mapper(self) -> None:
+        """Make the SDK's mapper, once `stream_maps` was compared with the streams."""
+        maps = self.config.get("stream_maps", {})
+        if problems := list(validate_stream_maps(maps, self.streams)):
+            raise TapCognitoError("; ".join(problems))
+        super(Tap, self).setup_mapper()
+        register_streams(self.mapper, self.catalog)
+
+    def sync_all(self) -> None:  # type: ignore[misc] # final, but the SDK has no other place
+        """Read all selected streams.
+
+        Raises:
+            StreamsFailedError: If several streams or pools couldn't be read; the others were.
+            TapCognitoError: If one couldn't be read.
+        """
+        self.read_all()
+
+    def sync_streams(self) -> None:
+        """Let the SDK read the selected streams, one after the other."""
+        super().sync_all()
+
+    def load_files(self, state: IO[str] | None, catalog: IO[str] | None) -> None:
+        """Apply a state and a catalog.
+
+        Raises:
+            TapCognitoError: If one of them can't be read or applied.
+        """
+        keys = {name: stream.primary_keys for name, stream in self.streams.items()}
+        if state:
+            self.load_state(files.load_state(state, keys))
+        if catalog:
+            self._input_catalog = files.load_catalog(catalog, keys)
+            for stream in self.streams.values():
+                stream.apply_catalog(self._input_catalog)
+
+    # The command line
+
+    @classmethod
+    def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> Any:
+        """Read the files of `--config`, each once: it may be a pipe.
+
+        Raises:
+            TapCognitoError: If one of them isn't a JSON object.
+        """
+        read = super().cb_config(ctx, param, ())
+        for path in value:
+            if path == "ENV":
+                read.parse_env = True
+            else:
+                read.config.update(files.load_config(path))
+        return read
+
+    @classmethod
+    def cb_test(cls, ctx: click.Context, param: click.Option, value: str) -> None:
+        """Take note of `--test`; the SDK would run it before a catalog is read."""
+        if value == "all":
+            ctx.meta[_TEST] = True
+        else:
+            super().cb_test(ctx, param, value)
+
+    @classmethod
+    def invoke(  # type: ignore[override]
+        cls,
+        *,
+        about: bool = False,
+        about_format: str | None = None,
+        config: Any = None,
+        state: IO[str] | None = None,
+        catalog: IO[str] | None = None,
+    ) -> None:
+        """Run the tap for the command line; the arguments are the SDK's.
+
+        Raises:
+            TapCognitoError: If the run can't be made, or some stream couldn't be read.
+        """
+        super(Tap, cls).invoke(about=about, about_format=about_format)
+        cls.print_version(print_fn=cls.logger.info)
+        tap = cls(config=config.config, parse_env_config=config.parse_env, setup_mapper=False)
+        tap.load_files(state, catalog)
+        tap.setup_mapper()
+        if click.get_current_context().meta.get(_TEST):
+            tap.check_all()
+        else:
+            tap.sync_all()
