@@ -2,12 +2,14 @@
 
 Every `sub` is a lower-case UUID, so the sixteen prefixes of one hexadecimal digit, or each of them
 divided further, are a partition of the pool. In newer pools every second digit is the region's and
-the same for all users: a division at such a digit is one full segment and fifteen empty ones.
+the same for all users, or for all newer ones: a division at such a digit is one full segment and
+fifteen empty or small ones.
 """
 
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 DIGITS = "0123456789abcdef"
+
+_COMMON_SHARE = Fraction(1, 3)
+"""A digit is common if more users than this have it at a place; of random ones 1/16 do."""
+
+_FEW = 8
+"""So few users show a common digit only if all of them have it."""
 
 _LONGEST = 8
 """The most digits in a prefix: those before the first hyphen."""
@@ -35,26 +43,29 @@ def divide(prefix: str, subs: Sequence[str], times: int) -> Iterator[str]:
     if not times or len(prefix) == _LONGEST:
         yield prefix
         return
-    fixed = _fixed_digit(subs, len(prefix))
+    common = _common_digit(subs, len(prefix))
     for digit in DIGITS:
-        if not fixed:
+        if not common:
             yield from divide(prefix + digit, subs, times - 1)
-        elif digit == fixed:
+        elif digit == common:
             yield from divide(prefix + digit, subs, times)
         else:
             yield prefix + digit
 
 
-def _fixed_digit(subs: Sequence[str], place: int) -> str:
-    """Return the digit that all users of a region have at a place, or "" if it varies.
+def _common_digit(subs: Sequence[str], place: int) -> str:
+    """Return the digit that the users of a region have at a place, or "" if it varies.
 
-    The first digit varies, and so does the one after a fixed one: if it doesn't, the users were
+    The first digit varies, and so does the one after a common one: if it doesn't, the users were
     listed in the order of `sub`, so that theirs begin alike.
     """
-    here, behind = (
-        {sub[position : position + 1] for sub in subs} for position in (place, place + 1)
-    )
-    return here.pop() if place and len(here) == 1 and len(behind) > 1 else ""
+    if not place or not subs:
+        return ""
+    ((digit, count),) = Counter(sub[place : place + 1] for sub in subs).most_common(1)
+    if count <= len(subs) * _COMMON_SHARE or count < min(len(subs), _FEW):
+        return ""
+    behind = {sub[place + 1 : place + 2] for sub in subs if sub[place : place + 1] == digit}
+    return digit if len(behind) > 1 else ""
 
 
 def sub_of(user: dict[str, Any]) -> str:
