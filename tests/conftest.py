@@ -15,7 +15,7 @@ import pytest
 from quickstart import pool
 from quickstart import postgres as embedded
 from quickstart.pipeline import Meltano, forget_settings
-from tests.support.identities import Stage, stage
+from tests.support.identities import SecretStores, secret_stores
 from tests.support.selection import Scheduling, mark, note_programs, stays_in_process, turn
 from tests.support.tables import Database
 
@@ -120,9 +120,9 @@ def moto_pool(moto_url: str) -> pool.Pool:
 
 
 @pytest.fixture(scope="module")
-def at(
+def stores(
     postgres: Postgres, moto_url: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Stage]:
+) -> Iterator[SecretStores]:
     """Where the secrets lie."""
-    with stage(postgres, moto_url, tmp_path_factory.mktemp("secrets")) as made:
+    with secret_stores(postgres, moto_url, tmp_path_factory.mktemp("secrets")) as made:
         yield made

@@ -81,7 +81,7 @@ def test_the_document_names_every_fault() -> None:
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.fault)
 def test_a_fault_in_some_requests_loses_and_repeats_nobody(row: Row) -> None:
-    """With a fault in 5% of the requests the scan is complete."""
+    """With a fault in 5% of the requests a scan returns each user once."""
     assert row.now_and_then == "complete"
     pool = Pool(USERS, seed=1)
     faults = Faults((row.fault,), rate=0.05, seed=2)
@@ -138,7 +138,7 @@ def test_a_page_cut_within_a_character_is_no_page(monkeypatch: pytest.MonkeyPatc
 def test_a_body_with_nothing_in_it_is_asked_for_again(
     body: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever else it is, it isn't the last page, and no reason to give up."""
+    """A body without a list of users isn't the last page: the request is sent again."""
     answer = Api.answer
     bodies = [body]
     monkeypatch.setattr(Api, "answer", lambda *of: bodies.pop() if bodies else answer(*of))
@@ -201,7 +201,7 @@ def test_an_outage_is_survived_for_the_documented_time_with_few_requests(
 def test_each_wait_is_as_long_as_documented(
     *, is_dead: bool, longest: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They double from 50 ms to 10 s, for a minute, or for 10 s if nobody ever listened there."""
+    """Waits double from 50 ms to 10 s, for a minute, or for 10 s before the first answer."""
     clock = Clock()
     waits: list[float] = []
     monkeypatch.setattr(client, "RETRY_SECONDS", RETRY_SECONDS)

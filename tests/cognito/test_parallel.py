@@ -105,7 +105,7 @@ def test_sources_are_read_one_after_the_other_each_in_its_order() -> None:
 
 @pytest.mark.usefixtures("one_by_one")
 def test_what_waits_is_not_read_when_its_source_fails_or_is_replaced() -> None:
-    """Other sources are."""
+    """Waiting listings of a failed or replaced source are dropped; others are read."""
     failing = Script(*listings("abc"), a=TapCognitoError("failed"))
     replaced = Script(*listings("def"), d=Step([], listings("x"), is_replacement=True))
     assert read(failing, replaced, Script(*listings("g"))) == [
@@ -116,7 +116,7 @@ def test_what_waits_is_not_read_when_its_source_fails_or_is_replaced() -> None:
 
 
 def test_what_is_under_way_is_not_received_when_its_source_is_replaced() -> None:
-    """A page that comes late is of a listing that nobody wants any more."""
+    """A page that arrives after its source was replaced is dropped."""
     late, replacement = Scripted("late"), Scripted("x")
     after: list[Any] = [replacement]
     late.after = replacement.begun

@@ -93,7 +93,7 @@ def test_only_so_many_users_are_remembered(
 
 
 def test_a_resumed_scan_says_that_users_come_twice(caplog: pytest.LogCaptureFixture) -> None:
-    """Whom the earlier run has sent isn't known: read in one listing, the pool has them all."""
+    """A resumed scan that falls back to one listing sends all users again, and the log says so."""
     with Emulator(Pool(SIZE)) as emulator:
         before = Checkpoint(frozenset(DIGITS[:8]), tuple(DIGITS), 0, SIZE)
         source = UserListings(pool_of(emulator), checkpoint=before)
@@ -106,7 +106,7 @@ def test_a_resumed_scan_says_that_users_come_twice(caplog: pytest.LogCaptureFixt
 def test_a_resumed_scan_asks_for_the_estimate_that_the_earlier_run_lacks(
     done: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Whoever is missing in the segments of the earlier run is read too."""
+    """Users missing from the segments of the earlier run are found by the estimate, and read."""
     with Emulator(Pool(SIZE)) as emulator:
         before = Checkpoint(frozenset(done), tuple(DIGITS), SIZE // 2, None)
         source = UserListings(pool_of(emulator), checkpoint=before)
@@ -117,7 +117,7 @@ def test_a_resumed_scan_asks_for_the_estimate_that_the_earlier_run_lacks(
 
 
 def test_a_resumed_scan_with_nothing_left_is_completed() -> None:
-    """Its source ends with a batch as any other, after one request."""
+    """A scan whose segments were all done ends with a last batch, after one request."""
     with Emulator(Pool(SIZE)) as emulator:
         before = Checkpoint(frozenset(DIGITS), tuple(DIGITS), SIZE, SIZE)
         source = UserListings(pool_of(emulator), checkpoint=before)
@@ -216,7 +216,7 @@ def test_tokens_that_are_refused_at_random_end_no_scan(seed: int) -> None:
 
 
 def test_a_token_that_is_always_refused_far_in_ends_the_scan() -> None:
-    """A single listing whose token is refused at the same place again is not begun for ever."""
+    """A listing whose token is refused at the same place again and again fails the scan."""
     pages = 30
     behaviour = {"token_lifetime": pages - 5, "refuse_filter": True}
     with Emulator(Pool(pages * PAGE_SIZE), **behaviour) as emulator:  # type: ignore[arg-type]
@@ -226,7 +226,7 @@ def test_a_token_that_is_always_refused_far_in_ends_the_scan() -> None:
 
 
 def test_a_user_that_the_first_segment_hides_is_found() -> None:
-    """Also where the first segment is complete with the page that tells the pool's size."""
+    """A missing user is found even if the page with the pool's estimate completes its segment."""
     pool = Pool(800)
     subs = {sub_of(user): user["Username"] for user in list(pool.users())[:PAGE_SIZE]}
     pool.hide(next(name for sub, name in subs.items() if sub.startswith("0")))

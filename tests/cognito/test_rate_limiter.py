@@ -21,7 +21,7 @@ PATIENCE = 10
 
 
 class Clock(threading.Event):
-    """A clock that only moves while somebody waits: the `stop` of a wait that takes no time."""
+    """A clock that only moves during a wait: the `stop` of a wait that takes no time."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def slots(limiter: RateLimiter, clock: Clock, count: int) -> list[float]:
-    """Take slots as fast as they come, and tell when that was."""
+    """Take slots as fast as they come, and return when that was."""
     taken = []
     for _ in range(count):
         limiter.acquire(clock)
@@ -98,7 +98,7 @@ def test_requests_are_spaced_evenly(clock: Clock) -> None:
 
 
 def test_idling_saves_no_slots_up(clock: Clock) -> None:
-    """After an hour without requests they are as far apart as before."""
+    """After an hour without requests the slots are as far apart as before."""
     limiter = RateLimiter(LIMIT)
     slots(limiter, clock, 5)
     clock.now += 3600
@@ -211,7 +211,7 @@ def test_a_stop_ends_all_waits_at_once() -> None:
 
 
 def test_after_a_stop_the_next_slot_is_still_there(clock: Clock) -> None:
-    """A wait that was stopped moves nobody else's slot."""
+    """A wait that was stopped delays no other request."""
     limiter = RateLimiter(LIMIT)
     (first,) = slots(limiter, clock, 1)
     stop = threading.Event()

@@ -1,4 +1,4 @@
-"""Responses that Cognito doesn't give: told from the last page, bounded, and never a traceback."""
+"""Responses that Cognito doesn't give: never taken for the last page, bounded, no traceback."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ RELIABILITY = ROOT / "docs" / "reliability.md"
     ids=lambda user: user[:40],
 )
 def test_a_malformed_user_fails_the_scan(user: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is no user of Cognito's is one line that blames the endpoint, and quotes nothing."""
+    """A user of a shape that Cognito never sends fails the scan in one line without its content."""
     monkeypatch.setattr(Api, "answer", lambda *_: f'{{"Users": [{user}]}}')
     began = time.process_time()
     with Emulator(Pool(1)) as emulator, pytest.raises(TapCognitoError) as failure:
@@ -73,7 +73,7 @@ def test_a_malformed_user_fails_the_scan(user: str, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_malformed_response_fails_its_stream_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Through the tap it is a failure of the stream, as any other, and no bug."""
+    """A malformed response fails its own stream, as any failure does, and isn't called a bug."""
     monkeypatch.setattr(Api, "answer", lambda *_: '{"Users": [{"Attributes": []}]}')
     with Emulator(Pool(1)) as emulator:
         tap = TapCognito(config=emulator_config(emulator))
@@ -98,7 +98,7 @@ def test_a_malformed_response_fails_its_stream_only(monkeypatch: pytest.MonkeyPa
 def test_an_answer_of_another_shape_is_malformed(
     stream: str, answer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is one line that names the stream and quotes nothing, never a bug."""
+    """An answer of another shape fails in one line that names the stream and quotes nothing."""
     monkeypatch.setattr(Api, "answer", lambda *_: answer)
     with Emulator(Pool(1)) as emulator:
         tap = TapCognito(config=emulator_config(emulator), catalog=selected(stream))
@@ -162,7 +162,7 @@ def test_a_deep_response_is_malformed_at_most(depth: int, monkeypatch: pytest.Mo
     ],
 )
 def test_errors_are_told_apart(status: int, code: str, kind: ErrorKind) -> None:
-    """Throttling, passing faults and refusals: by the code, the status and botocore's lists."""
+    """Throttling, transient faults and refusals are classified by code and status."""
     metadata: Any = {"HTTPStatusCode": status}
     response: Any = {"Error": {"Code": code}, "ResponseMetadata": metadata}
     assert classify(ClientError(response, "ListUsers")) is kind
@@ -173,7 +173,7 @@ def test_errors_are_told_apart(status: int, code: str, kind: ErrorKind) -> None:
     ["A" * 81, "jane@example.com", "jane doe", "Jane\n", "\x1b[31m", "", 5, None, {"jane": 1}],
 )
 def test_what_does_not_look_like_a_code_is_not_repeated(code: Any) -> None:
-    """Whoever answers may put a person, a token or a page in its place."""
+    """An error code that could be a person, a token or a page isn't in the message."""
     response: Any = {"Error": {"Code": code}}
     assert error_code(ClientError(response, "ListUsers")) == "an unknown error code"
 
@@ -192,7 +192,7 @@ class _Hostile(socketserver.BaseRequestHandler):
 
 @pytest.fixture
 def hostile() -> Iterator[Callable[[Callable[[], Iterator[bytes]]], UserPool]]:
-    """Makes a pool behind a server that sends what it is told to."""
+    """Makes a pool behind a server that sends the given bytes."""
     servers = []
 
     def serve(chunks: Callable[[], Iterator[bytes]]) -> UserPool:
@@ -213,7 +213,7 @@ def hostile() -> Iterator[Callable[[Callable[[], Iterator[bytes]]], UserPool]]:
 def test_a_response_without_end_is_refused(
     hostile: Callable[[Callable[[], Iterator[bytes]]], UserPool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """More than a response may have is not read."""
+    """A response beyond the size limit fails, and isn't read further."""
     monkeypatch.setattr(responses, "MAX_BODY_BYTES", 1 << 20)
 
     sent = 0
@@ -232,7 +232,7 @@ def test_a_response_without_end_is_refused(
 def test_a_response_that_trickles_ends(
     hostile: Callable[[Callable[[], Iterator[bytes]]], UserPool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A byte now and then keeps no request waiting for longer than its time."""
+    """A response that arrives byte by byte fails when its time is over."""
     monkeypatch.setattr(responses, "MAX_SECONDS", 0.3)
     monkeypatch.setattr(client, "RETRY_SECONDS", 0.0)
     released = threading.Event()
@@ -255,7 +255,7 @@ def test_a_response_that_trickles_ends(
 def test_an_error_that_is_no_text_is_told_by_its_status(
     status: str, fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A body that isn't UTF-8 is one that says nothing: what may pass is asked for again."""
+    """An error body that isn't UTF-8 is classified by its status: a transient one is retried."""
     body = b'{"__type": "OtherException", "message": "\xff"}'
     monkeypatch.setitem(ATTACKS, "no text", lambda _: response(body, status))
     with Emulator(Pool(3)) as emulator, Hostile(emulator.url) as server:
@@ -268,7 +268,7 @@ def test_an_error_that_is_no_text_is_told_by_its_status(
 
 
 def test_a_page_that_is_no_text_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Though it would be JSON without the bytes that aren't UTF-8: names would lack characters."""
+    """A page with bytes that aren't UTF-8 is requested again, so that no name lacks characters."""
     body = b'{"Users": [{"Username": "ada\xff"}]}'
     monkeypatch.setitem(ATTACKS, "no text", lambda _: response(body))
     with Emulator(Pool(1)) as emulator, Hostile(emulator.url) as server:
@@ -279,7 +279,7 @@ def test_a_page_that_is_no_text_is_asked_for_again(monkeypatch: pytest.MonkeyPat
 
 
 def test_the_largest_page_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sixty users with all the attributes that Cognito allows, each as long as it may be."""
+    """A page of sixty users with every attribute at its greatest length is read."""
     attribute = {"Name": "custom:a", "Value": "\N{GRINNING FACE}" * 2_048}
     user = {"Username": "ada", "Attributes": [attribute] * 50}
     answer = json.dumps({"Users": [user] * 60}, ensure_ascii=False)
@@ -291,9 +291,9 @@ def test_the_largest_page_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(page.items) == 60
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="others refuse what nobody accepts")
+@pytest.mark.skipif(sys.platform != "linux", reason="others refuse what isn't accepted")
 def test_a_connection_that_nobody_accepts_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A host that drops what is sent to it keeps no request waiting for longer than its time."""
+    """Connecting to a host that drops all packets ends after the connect timeout."""
     monkeypatch.setattr(client, "CONNECT_TIMEOUT", 0.2)
     monkeypatch.setattr(client, "START_SECONDS", 0.0)
     with contextlib.ExitStack() as stack:
@@ -313,7 +313,7 @@ def test_a_connection_that_nobody_accepts_ends(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_the_documented_limits_are_those_that_hold() -> None:
-    """The times and the size that docs/reliability.md promises."""
+    """The timeouts and the size limit are those that docs/reliability.md promises."""
     text = " ".join(RELIABILITY.read_text("utf-8").split())
     assert f"no answer within the read timeout of {client.READ_TIMEOUT} s" in text
     assert f"A connection must be made within {client.CONNECT_TIMEOUT} s" in text

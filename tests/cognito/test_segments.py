@@ -63,7 +63,7 @@ def test_segments_are_a_partition_whatever_users_were_seen(subs: list[str], time
 @settings(deadline=None, max_examples=30)
 @given(SUBS, st.integers(0, 10**6), st.sampled_from(["drop", "repeat", "shorten", "foreign"]))
 def test_what_is_no_partition_is_told(subs: list[str], number: int, change: str) -> None:
-    """A prefix that lacks, comes twice, holds another one or is no prefix is noticed."""
+    """A prefix that is missing, repeated, within another one or invalid is reported."""
     prefixes = list(divide("", subs, 2))
     place = number % len(prefixes)
     if change == "drop":
@@ -208,7 +208,7 @@ def divided(size: int) -> tuple[users.UserListings, Listing, list[Listing]]:
 
 @pytest.mark.parametrize(("size", "is_left"), [(15, False), (14, True)])
 def test_segments_are_judged_once(size: int, *, is_left: bool) -> None:
-    """After two pages of each, by a quarter of a full page; later pages may be shorter."""
+    """Two pages of each segment decide, by a quarter of a full page; later ones may be shorter."""
     source, _, segments = divided(size)
     trial = [*segments, *segments[:-1]]  # the last one's first page was the first of all
     steps = [receive(source, segment, numbered(prefix_of(segment), size)) for segment in trial]
@@ -225,7 +225,7 @@ def test_segments_are_judged_once(size: int, *, is_left: bool) -> None:
 def test_a_pool_is_divided_further_only_if_it_is_large_and_hardly_begun(
     more: int, begun: str, segments: int
 ) -> None:
-    """An estimate that comes late doesn't make users be read a second time."""
+    """An estimate that comes late causes no second reading of users."""
     source, describe, digits = divided(PAGE_SIZE)
     if begun == "a segment":
         source.receive(digits[0], numbered(prefix_of(digits[0]), 5, is_last=True))
@@ -240,7 +240,7 @@ def test_a_pool_is_divided_further_only_if_it_is_large_and_hardly_begun(
 
 
 def test_a_resumed_scan_keeps_its_segments() -> None:
-    """What the earlier run has read counts, however late the estimate comes."""
+    """A late estimate doesn't discard what the earlier run has read."""
     before = Checkpoint(frozenset(DIGITS[0]), tuple(DIGITS), 5)
     source = users.UserListings(UserPool("us-east-1_Large", Mock()), checkpoint=before)
     source.start()

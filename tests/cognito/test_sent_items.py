@@ -23,7 +23,7 @@ def add(sent: SentItems, name: str, users: str, token: str | None = None) -> str
 
 
 def test_so_many_items_of_complete_listings_are_remembered() -> None:
-    """Beyond them a listing is forgotten, and it is known that one was."""
+    """Beyond the limit complete listings are forgotten, and the fact is recorded."""
     sent = SentItems(keep=3)
     assert add(sent, "first", "ab") == "ab"
     assert add(sent, "second", "c") == "c"
@@ -35,7 +35,7 @@ def test_so_many_items_of_complete_listings_are_remembered() -> None:
 
 
 def test_items_of_listings_under_way_are_remembered() -> None:
-    """However many they are: each of them may begin again."""
+    """A listing that may begin again keeps all its items, however many they are."""
     sent = SentItems(keep=0)
     assert add(sent, "first", "abc", "more") == "abc"
     assert sent.is_complete
@@ -48,7 +48,7 @@ def test_items_of_listings_under_way_are_remembered() -> None:
 
 
 def test_listings_of_one_source_know_only_their_own_items() -> None:
-    """A user in two groups is a member of both."""
+    """A user in two groups is sent as a member of both."""
     sent = SentItems()
     assert add(sent, "first", "a") == "a"
     assert add(sent, "second", "a") == "a"

@@ -31,8 +31,8 @@ pytestmark = pytest.mark.whole_pools
 
 """Seconds after which something is taken to never happen."""
 
-CHAINS = 16
-AHEAD = 2 * CHAINS
+SEGMENTS = 16
+AHEAD = 2 * SEGMENTS
 """Pages that are read ahead at the most: a queue of sixteen, and one in the hand of each reader."""
 
 
@@ -55,7 +55,7 @@ def check(found: Users, truth: Iterable[dict[str, Any]]) -> None:
 
 
 def readers() -> list[str]:
-    """The threads that read chains."""
+    """The threads that read listings."""
     return [thread.name for thread in threading.enumerate() if thread.name == "listing"]
 
 
@@ -92,7 +92,7 @@ def test_pools_of_all_sizes_are_read_completely(size: int) -> None:
 
 
 @pytest.mark.parametrize(("size", "requests"), [(0, 1), (60, 1), (61, 4), (600, 12)])
-def test_small_pools_cost_no_chains(size: int, requests: int) -> None:
+def test_small_pools_cost_no_segments(size: int, requests: int) -> None:
     """At the default pace a pool of one page costs one request, one of ten hardly more than ten."""
     with Emulator(Pool(size)) as emulator:
         check(scan(emulator, rate=24), emulator.pool.users())
@@ -109,7 +109,7 @@ def test_large_pools_cost_hardly_more_requests_than_pages() -> None:
         assert emulator.log.count() == emulator.log.count("ListUsers", "ok") + 1
 
 
-def test_a_filter_of_ones_own_is_read_in_one_chain() -> None:
+def test_a_filter_of_ones_own_is_read_in_one_listing() -> None:
     """With a filter of ListUsers only its users are returned, and no other filter is sent."""
     with Emulator(Pool(3_000)) as emulator:
         found = scan(emulator, user_filter='status = "Disabled"')
@@ -122,7 +122,7 @@ def test_a_filter_of_ones_own_is_read_in_one_chain() -> None:
 
 
 @pytest.mark.parametrize("behaviour", [{"ignore_filter": True}, {"refuse_filter": True}])
-def test_an_endpoint_without_filters_is_read_in_one_chain(
+def test_an_endpoint_without_filters_is_read_in_one_listing(
     behaviour: dict[str, bool], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Filters that are ignored or refused cost some requests and one line in the log."""
@@ -136,7 +136,7 @@ def test_an_endpoint_without_filters_is_read_in_one_chain(
 def test_filters_may_begin_to_be_ignored_in_mid_run(
     after: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Chains that mix in mid-run are left: nobody is lost, and who was sent is not sent again."""
+    """Segments that mix in mid-run are given up; each user still comes exactly once."""
     with Emulator(Pool(6_000)) as emulator:
         found: Users = []
         for number, page in enumerate(pages(pool_of(emulator))):
@@ -147,7 +147,7 @@ def test_filters_may_begin_to_be_ignored_in_mid_run(
 
 
 @pytest.mark.parametrize("odd", [None, "", "-", "é", "ABCDEF01-2345-4678-9abc-def012345678", "g"])
-def test_users_that_no_chain_can_return_are_found_before_it(odd: str | None) -> None:
+def test_users_that_no_segment_can_return_are_found_before_it(odd: str | None) -> None:
     """A user of the first page whose `sub` is none of Cognito's makes the reading plain."""
     sub: dict[str, str | None] = {"Name": "sub"} if odd is None else {"Name": "sub", "Value": odd}
     users = list(Pool(700).users())
@@ -159,7 +159,7 @@ def test_users_that_no_chain_can_return_are_found_before_it(odd: str | None) -> 
 
 
 def test_a_user_without_attributes_makes_the_reading_plain() -> None:
-    """Who has no attributes at all is not lost either."""
+    """A user without any attribute is in no segment: the pool is read in one listing."""
     users = list(Pool(700).users())
     del users[30]["Attributes"]
     with Emulator(Pool.from_users(users)) as emulator:
@@ -170,7 +170,7 @@ def test_a_user_without_attributes_makes_the_reading_plain() -> None:
 def test_a_split_that_loses_users_is_noticed(
     lost: int, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A user of the first page that comes in no chain is not lost, and the others come once."""
+    """A user of the first page that is in no segment isn't lost, and the others come once."""
     users = list(Pool(3_000).users())
     users[lost]["Username"] = name
     pool = Pool.from_users(users)
@@ -191,7 +191,7 @@ def refuse_filter(start: str, code: str) -> Callable[[str, Wire], ApiError | Non
 
 
 def test_a_look_up_that_is_refused_proves_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    """A user of the first page who came in no chain, and can't be asked for, isn't lost either."""
+    """A user of the first page in no segment, who can't be looked up, isn't lost either."""
     pool = Pool(3_000)
     (lost, *_) = pool.users()
     pool.hide(lost["Username"])
@@ -219,22 +219,22 @@ class Shrinking(Pool):
 
 
 def test_users_who_were_deleted_are_not_taken_for_lost(caplog: pytest.LogCaptureFixture) -> None:
-    """When users of the first page come in no chain because they are gone, the split holds."""
+    """When users of the first page are in no segment because they are gone, the segments stay."""
     pool = Shrinking(3_000)
     names = [user["Username"] for user in itertools.islice(pool.users(), PAGE_SIZE)]
     pool.leaving = (names[0], names[30], names[59])
     with Emulator(pool) as emulator:
         check(scan(emulator), pool.users())
         assert len(pool) == 3_000 - 3
-        assert emulator.log.count() <= 3_000 / PAGE_SIZE + CHAINS + 1 + 3
+        assert emulator.log.count() <= 3_000 / PAGE_SIZE + SEGMENTS + 1 + 3
     assert said(caplog) == []
 
 
 @pytest.mark.parametrize("name", ["ada", 'Robert "Bob" \\ Tables'])
-def test_deleted_users_of_one_chain_are_asked_for_one_by_one(
+def test_deleted_users_of_one_segment_are_asked_for_one_by_one(
     name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The chain is complete when the last of them is known to be gone, whatever their names."""
+    """The segment is complete once the last of them is known to be gone, whatever the names."""
     users = list(Pool(3_000).users())
     users[0]["Username"] = name
     digit = sub_of(users[0])[0]
@@ -266,34 +266,34 @@ def test_a_look_up_is_read_to_its_end(caplog: pytest.LogCaptureFixture) -> None:
 def test_a_token_that_is_refused_once_is_sent_again(
     lifetime: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Nothing is read a second time for it."""
+    """A token that is refused once costs one more request, and no page is read twice."""
     with Emulator(Pool(9_000), token_lifetime=lifetime, token_expiries=1) as emulator:
         check(scan(emulator), emulator.pool.users())
         assert emulator.log.count(outcome="InvalidParameterException") == 1
-        assert emulator.log.count() <= 9_000 / PAGE_SIZE + CHAINS + 1 + 1
+        assert emulator.log.count() <= 9_000 / PAGE_SIZE + SEGMENTS + 1 + 1
     assert restarts(caplog) == []
 
 
 @pytest.mark.parametrize("lifetime", [1, 3, 5])
-def test_a_chain_whose_token_expired_begins_again(
+def test_a_segment_whose_token_expired_begins_again(
     lifetime: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Nobody is lost, nobody is sent twice; only that chain is read again, and the log says so."""
+    """Only that segment is read again, each user comes once, and the log says so."""
     refuse = refuse_token('sub ^= "7"', lifetime)
     with Emulator(Pool(9_000), refuse=refuse) as emulator:
         check(scan(emulator), emulator.pool.users())
         assert emulator.log.count(outcome="InvalidParameterException") == 3
-        assert emulator.log.count() <= 9_000 / PAGE_SIZE + 2 * CHAINS + lifetime + 3
+        assert emulator.log.count() <= 9_000 / PAGE_SIZE + 2 * SEGMENTS + lifetime + 3
     assert restarts(caplog) == ["Cognito refuses a token: a listing of ListUsers restarts"]
 
 
 @pytest.mark.parametrize("expiries", [1, 3])
 @pytest.mark.parametrize("lifetime", [1, 3, 20])
 @pytest.mark.parametrize("reorder", [False, True])
-def test_a_plain_chain_whose_token_expired_begins_again(
+def test_a_plain_listing_whose_token_expired_begins_again(
     *, lifetime: int, reorder: bool, expiries: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The same without filters, also when the pages come in another order then."""
+    """A listing without a filter begins again, even if the pages then have another order."""
     with Emulator(
         Pool(2_000),
         token_lifetime=lifetime,
@@ -332,7 +332,7 @@ def test_an_endless_loop_of_tokens_ends_the_scan(
 
 
 def test_an_empty_token_is_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is none, as for boto3's paginators."""
+    """An empty token ends a listing, as it does for boto3's paginators."""
     answer = '{"Users": [{"Username": "ada"}], "PaginationToken": ""}'
     monkeypatch.setattr(Api, "answer", lambda *_: answer)
     with Emulator(Pool(1)) as emulator:
@@ -343,7 +343,7 @@ def test_an_empty_token_is_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_endless_loop_before_the_first_user_ends_the_scan(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Empty pages are no end, but their tokens may not go round either."""
+    """Repeated tokens fail the scan, even if all pages were empty."""
     rounds = (f'{{"Users": [], "PaginationToken": "{token}"}}' for token in 20 * "abc")
     answers = itertools.chain(rounds, itertools.repeat('{"Users": []}'))
     monkeypatch.setattr(Api, "answer", lambda *_: next(answers))
@@ -395,7 +395,7 @@ def test_a_pool_may_change_while_it_is_read() -> None:
 
 
 def test_bursts_of_throttling_lose_nobody() -> None:
-    """Throttled requests are sent again, as often as it takes."""
+    """Throttled requests are sent again until they succeed, and every user arrives."""
     faults = Faults(("throttling-burst",), rate=0.05, seed=1)
     with Emulator(Pool(6_000), faults=faults) as emulator:
         check(scan(emulator), emulator.pool.users())
@@ -427,8 +427,8 @@ def test_long_throttling_is_reported(caplog: pytest.LogCaptureFixture) -> None:
 
 
 @pytest.mark.parametrize("latency", [0, 0.05])
-def test_a_chain_that_fails_ends_the_scan(latency: float) -> None:
-    """The failure of one chain is the scan's, and the other chains stop."""
+def test_a_segment_that_fails_ends_the_scan(latency: float) -> None:
+    """The failure of one segment is the scan's, and the other segments stop."""
     fail = refuse_filter('sub ^= "7"', "NotAuthorizedException")
 
     def refuse(operation: str, parameters: Wire) -> ApiError | None:
@@ -441,7 +441,7 @@ def test_a_chain_that_fails_ends_the_scan(latency: float) -> None:
 
 
 def test_a_scan_that_is_left_stops_its_readers() -> None:
-    """When nobody wants the rest, the readers end and ask for nothing more."""
+    """When the consumer closes a scan, its threads end and send no more requests."""
     with Emulator(Pool(30_000)) as emulator:
         scanned = pages(pool_of(emulator))
         for _ in range(5):
@@ -452,16 +452,16 @@ def test_a_scan_that_is_left_stops_its_readers() -> None:
 
 
 def test_a_scan_that_is_left_while_throttled_stops_its_readers() -> None:
-    """Readers that wait to send a throttled request again end too."""
+    """Threads that wait to retry a throttled request end when the scan is closed."""
     with Emulator(Pool(30_000)) as emulator:
         scanned = pages(pool_of(emulator))
         for _ in range(5):
             next(scanned)
         at_rest(emulator)
         emulator.quota = 0
-        for _ in range(CHAINS):
+        for _ in range(SEGMENTS):
             next(scanned)
-        wait_until(lambda: emulator.log.count(outcome="throttled") > CHAINS)
+        wait_until(lambda: emulator.log.count(outcome="throttled") > SEGMENTS)
         scanned.close()
         wait_until(lambda: not readers())
 
@@ -483,11 +483,11 @@ def test_each_reader_keeps_its_connection(monkeypatch: pytest.MonkeyPatch) -> No
                 next(scanned)
             at_rest(emulator)
         scanned.close()
-    assert len(opened) <= CHAINS
+    assert len(opened) <= SEGMENTS
 
 
 def test_a_slow_consumer_holds_the_readers_back() -> None:
-    """What is read ahead is bounded, at any moment."""
+    """However slow the consumer is, the number of pages read ahead is bounded."""
     with Emulator(Pool(30_000)) as emulator:
         scanned = pages(pool_of(emulator))
         for consumed in range(1, 61):

@@ -43,7 +43,7 @@ def test_a_wrong_argument_is_one_line_and_status_2(arguments: list[str], fault: 
 
 @pytest.mark.parametrize("level", ["INFO", "DEBUG"])
 def test_debug_shows_the_place_of_a_failure(level: str) -> None:
-    """In lines of the tap's own, which the level that libraries are held at doesn't silence."""
+    """At DEBUG the tap logs where a failure arose, also if libraries are held at another level."""
     run = run_tap({}, env={**QUIET, "TAP_COGNITO_LOGLEVEL": level})
     assert "`user_pool_id` is missing" in run.stderr
     shown = [line for line in run.stderr.splitlines() if "| DEBUG " in line]
@@ -54,7 +54,7 @@ def test_debug_shows_the_place_of_a_failure(level: str) -> None:
 
 @pytest.mark.parametrize("arguments", [[], ["--config=ENV"]])
 def test_settings_may_come_from_the_environment(arguments: list[str]) -> None:
-    """With --config=ENV, beside a file too, and only then."""
+    """Variables count with --config=ENV only, alone or beside a file."""
     environment = {**QUIET, "TAP_COGNITO_USER_POOL_IDS": '["us-east-1_AbCdEf"]'}
     run = run_tap({}, *arguments, "--discover", env=environment)
     (users,) = (

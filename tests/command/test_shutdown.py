@@ -67,7 +67,7 @@ def ended(process: subprocess.Popen[bytes], folder: Path) -> tuple[int, str]:
 def test_a_signal_at_any_moment_leaves_whole_lines(
     emulator: Emulator, tmp_path: Path, number: signal.Signals, seed: int
 ) -> None:
-    """Each of them ends a run soon, with 128 + its number, after a whole line."""
+    """SIGINT, SIGTERM and SIGHUP end a run soon, with 128 + number, after a whole line."""
     output = tmp_path / "output"
     with output.open("wb") as stdout, running(emulator, tmp_path, stdout) as process:
         wait_until(lambda: b"RECORD" in output.read_bytes())
@@ -93,7 +93,7 @@ def test_a_target_that_goes_away_ends_the_run(emulator: Emulator, tmp_path: Path
 
 
 def test_a_blocked_target_holds_the_readers_back(emulator: Emulator, tmp_path: Path) -> None:
-    """Nothing is read that nobody takes; a signal still ends the run."""
+    """While the target takes nothing no more is read, and a signal ends the run."""
     before = emulator.log.count()
     with running(emulator, tmp_path, rate=500) as process:
         assert process.stdout
@@ -120,7 +120,7 @@ def test_a_full_disk_ends_the_run(emulator: Emulator, tmp_path: Path) -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
 @pytest.mark.parametrize("option", ["--discover", "--about", "--help"])
 def test_a_full_disk_is_no_catalog(emulator: Emulator, tmp_path: Path, option: str) -> None:
-    """What was asked for and could not be written is a failure that names the reason."""
+    """A catalog that cannot be written is a failure that names the reason."""
     config = tmp_path / "config.json"
     config.write_text(json.dumps(emulator_config(emulator)))
     with Path("/dev/full").open("wb") as full:
@@ -171,7 +171,7 @@ def run_code(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 @pytest.mark.parametrize("outcome", ["0", "1", "1 / 0"])
 def test_a_signal_during_the_exit_does_not_change_it(name: str, outcome: str) -> None:
-    """Once the status is known nothing is raised any more."""
+    """A signal that arrives once the status is known changes nothing."""
     run = run_code(
         f"logging.shutdown = lambda: os.kill(os.getpid(), signal.{name})\n"
         f"cli._command = lambda: {outcome}\ncli.main()"
@@ -182,7 +182,7 @@ def test_a_signal_during_the_exit_does_not_change_it(name: str, outcome: str) ->
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_a_signal_that_leads_to_an_error_is_told_as_a_signal(name: str) -> None:
-    """One that arrives while a lock is released leaves `with` to release it again, which fails."""
+    """A signal that breaks a lock's release ends the run as any signal does."""
     run = run_code(
         "def command():\n"
         "    try:\n"
@@ -199,7 +199,7 @@ def test_a_signal_that_leads_to_an_error_is_told_as_a_signal(name: str) -> None:
 
 
 def test_a_command_of_nohup_outlives_its_terminal() -> None:
-    """Whoever has SIGHUP ignored at the start wants the run to go on."""
+    """A run started with SIGHUP ignored goes on after a SIGHUP."""
     run = run_code(
         "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
         "cli._command = lambda: os.kill(os.getpid(), signal.SIGHUP) or 0\ncli.main()"
@@ -208,7 +208,7 @@ def test_a_command_of_nohup_outlives_its_terminal() -> None:
 
 
 def test_each_stream_that_failed_has_its_line() -> None:
-    """In the order in which they failed, and the status says so."""
+    """Failed streams are named in the order of their failures, with status 1."""
     run = run_code(
         "from tap_cognito.errors import AccessDeniedError, StreamsFailedError, TapCognitoError\n"
         "def fail():\n"
@@ -224,7 +224,7 @@ def test_each_stream_that_failed_has_its_line() -> None:
 
 @pytest.mark.parametrize("level", ["INFO", "DEBUG"])
 def test_a_bug_is_one_line_without_its_text(tmp_path: Path, level: str) -> None:
-    """What nobody foresaw ends with status 1 and its place; its text may hold anything."""
+    """An unexpected exception ends with status 1 and its place, without its text."""
     config = tmp_path / "config.json"
     config.write_text(json.dumps({"user_pool_id": "us-east-1_AbCdEf"}))
     code = (
@@ -245,7 +245,7 @@ def test_a_bug_is_one_line_without_its_text(tmp_path: Path, level: str) -> None:
 
 
 def test_no_thread_outlives_a_failure(tmp_path: Path) -> None:
-    """A chain that fails ends the process although others still wait for their answers."""
+    """A segment that fails ends the process although others still wait for their answers."""
     with (
         Emulator(Pool(6_000, seed=1), latency=0.3, slow_seconds=8) as emulator,
         running(emulator, tmp_path, subprocess.DEVNULL, rate=500) as process,

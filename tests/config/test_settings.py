@@ -117,7 +117,7 @@ def refusal(config: Mapping[str, Any], program: Sequence[str] = TAP) -> str:
     ids=repr,
 )
 def test_settings_that_work_have_no_problem(given: Mapping[str, Any]) -> None:
-    """Nothing that can work is refused."""
+    """Settings that can work are accepted."""
     assert problems({**POOL, **given}) == []
 
 
@@ -306,7 +306,7 @@ def test_settings_that_cannot_work_are_each_named_with_what_to_do(
 
 
 def test_a_missing_pool_id_is_named_with_an_example() -> None:
-    """The one setting that has no default."""
+    """The message for the one setting without default has an example."""
     (problem,) = problems({})
     assert problem == (
         "`user_pool_id` is missing: set it to the id of a user pool, such as us-east-1_AbCdEf123, "
@@ -315,7 +315,7 @@ def test_a_missing_pool_id_is_named_with_an_example() -> None:
 
 
 def test_every_contradiction_is_said_at_once() -> None:
-    """Nobody has to run the tap once for each of them."""
+    """All contradictions of the settings are reported in one run."""
     both = {**PAIR, "api_key_id": "x", "aws_profile": "reader", "aws_assume_role_external_id": "x"}
     names = {"attributes_include": ["sub"], "attributes_exclude": ["email"]}
     assert len(problems({**POOL, **both, **names})) == 5
@@ -361,7 +361,7 @@ def test_a_refused_configuration_is_one_line_and_no_request(
 
 @pytest.mark.programs
 def test_without_a_pool_id_the_command_says_so() -> None:
-    """The first thing that everybody forgets."""
+    """The command without a pool ID fails in one line that names the setting."""
     assert "`user_pool_id` is missing" in refusal({})
 
 
@@ -385,14 +385,14 @@ def test_without_a_pool_id_the_command_says_so() -> None:
 def test_what_aws_refuses_is_one_line_that_names_the_setting(
     given: Mapping[str, Any], expected: str, emulator: Emulator
 ) -> None:
-    """After one request, which is not repeated."""
+    """After one request, which isn't repeated, one line names the setting."""
     assert expected in refusal(emulator_config(emulator, **{**TEMPORARY, **given}))
     assert len(emulator.log.requests) == 1
 
 
 @pytest.mark.programs
 def test_expired_credentials_are_one_line(emulator: Emulator) -> None:
-    """The line says that they have expired."""
+    """The line says that the credentials have expired."""
     emulator.credentials = {KEY_ID: Credential(SECRET, TOKEN, time.time() - 1)}
     line = refusal(emulator_config(emulator, **TEMPORARY))
     assert "the credentials have expired: get new ones and retry" in line
@@ -428,7 +428,7 @@ def test_an_endpoint_that_boto3_does_not_take_is_one_line(place: str) -> None:
     ['"jane@example.com" = email', 'jane@example.com = "x"', f'name = "jane {"x" * 256}"'],
 )
 def test_a_filter_is_not_repeated(text: str) -> None:
-    """It may hold somebody's name or address."""
+    """A message about `user_filter`, which may hold a name or an address, doesn't quote it."""
     (problem,) = problems({**POOL, "user_filter": text})
     assert "user_filter" in problem
     assert "jane" not in problem
@@ -442,7 +442,7 @@ def test_a_filter_is_not_repeated(text: str) -> None:
 def test_values_in_the_words_of_aws_are_not_repeated(
     code: str, text: str, emulator: Emulator
 ) -> None:
-    """They may be of a user of the pool."""
+    """Values quoted by AWS, which may be a user's, aren't in the message."""
     (region,) = TapCognito(config=emulator_config(emulator)).find_pools()
     answer: Any = {"Error": {"Code": code, "Message": f"1 error: {text}"}}
     request = Request("ListUsers", region.client._client, "us-east-1_A")  # noqa: SLF001
@@ -467,7 +467,7 @@ def test_values_in_the_words_of_aws_are_not_repeated(
 def test_an_outage_is_told_without_its_words_and_the_passwords_of_addresses(
     error: Exception,
 ) -> None:
-    """What a proxy answers, and of the endpoint and a proxy what is behind their host and port."""
+    """The message has neither a proxy's answer nor more of an address than host and port."""
     client = boto3.client("cognito-idp", region_name="us-east-1", endpoint_url=PLANTED_URL)
     request = Request("ListUsers", client, "us-east-1_A")
     text = str(from_botocore(error, classify(error), request))
@@ -476,7 +476,7 @@ def test_an_outage_is_told_without_its_words_and_the_passwords_of_addresses(
 
 
 def test_a_parameter_that_boto3_refuses_is_not_repeated() -> None:
-    """It may come from an answer, such as a token or a domain, and boto3 quotes it."""
+    """A token or domain that boto3's error quotes isn't in the message."""
     client = boto3.client("cognito-idp", "us-east-1")
     with pytest.raises(ParamValidationError, match="jane") as refused:
         client.describe_user_pool_domain(Domain={"jane@example.com": 1})  # type: ignore[arg-type]

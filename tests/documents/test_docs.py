@@ -66,7 +66,7 @@ QUERIES = [
 
 
 def inhabited_pool() -> Pool:
-    """A pool in which each query of the documents finds somebody."""
+    """A pool in which each query of the documents finds a user."""
     pool = Pool(400)
     users = list(pool.users())
     for user, group in zip(users, ["admins", "admins", "Köche"] * 5, strict=False):
@@ -105,7 +105,7 @@ def database(postgres: Postgres, name: str) -> Database:
 
 @pytest.fixture(scope="module")
 def emulator() -> Iterator[Emulator]:
-    """A pool in which each query of the documents finds somebody, served."""
+    """A pool in which each query of the documents finds a user, served."""
     with Emulator(inhabited_pool()) as serving:
         yield serving
 

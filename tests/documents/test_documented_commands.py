@@ -139,7 +139,7 @@ def test_the_documented_pipe_loads_the_pool(database: Database, tmp_path: Path) 
 @pytest.mark.skipif(not (ROOT / "tap_cognito").is_dir(), reason="it installs the source tree")
 @pytest.mark.parametrize("block", [FROM_CHECKOUT, BY_UVX, FROM_WHEEL], ids=["pip", "uvx", "wheel"])
 def test_it_can_be_installed_before_a_release(block: str, tmp_path: Path) -> None:
-    """From a checkout and from its wheel, by pip and by uvx, without the tests' own packages."""
+    """The documented commands install it from a checkout and a wheel, by pip and by uvx."""
     venv.create(tmp_path / "venv", with_pip=True)
     programs = tmp_path / "venv" / "bin"
     shown = shell(block.replace(CHECKOUT, str(ROOT)), tmp_path, {}, programs)

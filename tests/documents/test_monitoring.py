@@ -1,4 +1,4 @@
-"""docs/monitoring.md tells what a run tells."""
+"""docs/monitoring.md shows what a run logs."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_logs_are_json_without_meltano(emulator: Emulator, tmp_path: Path) -> No
 
 
 def test_a_mirror_tells_its_age(emulator: Emulator, database: Database) -> None:
-    """The query returns the time since the last run, and how many users there are."""
+    """The documented query returns the time since the last run, and how many users there are."""
     mirror = {"add_record_metadata": True, "activate_version": True, "hard_delete": True}
     config = emulator_config(emulator, emit_activate_version_messages=True)
     load(config, {**database.target_config, **mirror})

@@ -87,7 +87,7 @@ def loaded(
 
 
 def assert_anonymous(database: Database, emulator: Emulator, settings: dict[str, Any]) -> None:
-    """Nobody's address, name or number is in the table, nor in what the tap writes or logs."""
+    """No address, name or number of a user is in the table, nor in what the tap writes or logs."""
     ((table,),) = database.rows("select string_agg(users::text, ' ') from cognito.users as users")
     run = run_tap(emulator_config(emulator, **settings))
     for text in (table, run.stdout, run.stderr):
@@ -148,7 +148,7 @@ def test_hashed_data_hold_no_address(database: Database, emulator: Emulator) -> 
 
 
 def digest(text: str) -> str:
-    """A salted hash, as anybody else makes it."""
+    """A salted hash, as other programs make it."""
     return hashlib.sha256((SALT + text).encode()).hexdigest()
 
 
@@ -179,7 +179,7 @@ def test_all_but_some_attributes_are_kept(database: Database, emulator: Emulator
 
 
 def test_a_custom_attribute_is_a_column(database: Database, emulator: Emulator) -> None:
-    """It is text, null where a user has none, beside the other columns."""
+    """The attribute is a text column, null where a user has none, beside the other columns."""
     rows = {row["username"]: row for row in loaded(database, emulator, AS_COLUMN)}
     assert dict(database.columns()) == {**TYPES, "plan": "text"}
     plans = {
@@ -212,7 +212,7 @@ def test_ten_rows_can_be_looked_at(emulator: Emulator, tmp_path: Path) -> None:
 
 
 def test_the_view_is_what_a_reader_may_see(database: Database, emulator: Emulator) -> None:
-    """It has columns for attributes, stays when the table is loaded again, and needs no more."""
+    """The view has columns for attributes, survives another load, and needs no other right."""
     config = emulator_config(emulator)
     load(config, database.target_config)
     with database.connect() as connection:

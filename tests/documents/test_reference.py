@@ -48,5 +48,5 @@ def test_meltano_knows_every_setting_and_which_are_secret(path: str) -> None:
 
 
 def test_meltano_yml_and_the_hub_definition_agree_on_the_capabilities() -> None:
-    """Both tell Meltano the same about the plugin."""
+    """meltano.yml and the Hub definition list the same capabilities."""
     assert _plugin("meltano.yml")["capabilities"] == _plugin("hub/tap-cognito.yml")["capabilities"]

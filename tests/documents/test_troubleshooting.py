@@ -46,6 +46,6 @@ def test_each_quoted_message_is_in_the_code() -> None:
 
 
 def test_the_messages_are_in_alphabetical_order() -> None:
-    """Whatever stands before the first letter doesn't count."""
+    """The quoted messages are sorted, from their first letter on."""
     keys = [re.sub(r"[^a-z ]", "", quote.lower()).strip() for quote in quoted()]
     assert keys == sorted(keys)

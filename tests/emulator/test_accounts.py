@@ -238,17 +238,17 @@ def test_sts_knows_its_callers(emulator: Emulator) -> None:
 def test_credentials_of_a_role_expire(emulator: Emulator) -> None:
     """They end when they were said to, or earlier if so set."""
     service = client(emulator, service="sts")
-    for role, told in ((Role(), 900), (Role(lifetime=7), 7), (Role(valid_for=0), 900)):
+    for role, lifetime in ((Role(), 900), (Role(lifetime=7), 7), (Role(valid_for=0), 900)):
         emulator.roles = {ROLE: role}
         answer = service.assume_role(RoleArn=ROLE, RoleSessionName="tests", DurationSeconds=900)
         left = answer["Credentials"]["Expiration"].timestamp() - time.time()
-        assert told - 5 < left <= told
+        assert lifetime - 5 < left <= lifetime
     keys = assume(emulator)
     assert seen(in_role(emulator, keys), "us-east-1_222Pool1") == "ExpiredTokenException"
 
 
 def test_a_role_counts_without_checked_signatures(emulator: Emulator) -> None:
-    """When everybody is let in, a role still decides on the account, and still expires."""
+    """Without checked signatures a role still decides on the account, and still expires."""
     emulator.credentials = None
     emulator.roles = {ROLE: Role()}
     keys = assume(emulator)

@@ -83,7 +83,7 @@ def test_a_users_mfa_can_be_set(emulator: Emulator) -> None:
 
 
 def test_domains_are_described(emulator: Emulator) -> None:
-    """The pool's own and its custom domain are, an unknown one is answered with nothing."""
+    """The pool's own and its custom domain are described, an unknown one as an empty object."""
     cognito, pool = client(emulator), emulator.pool
     described = cognito.describe_user_pool(UserPoolId=pool.id)["UserPool"]
     for domain in (described["Domain"], described["CustomDomain"]):

@@ -251,7 +251,7 @@ def test_newer_pools_have_the_digits_of_their_region(region: str, digits: str) -
 
 
 def test_any_region_has_digits_of_its_own() -> None:
-    """A region whose digits nobody knows has some, always the same ones."""
+    """A region whose digits aren't known has some, always the same ones."""
     found = {
         (sub or "")[1:8:2]
         for sub in subs(Pool(50, pool_id="eu-north-1_Newer1", sub_format="regional"))

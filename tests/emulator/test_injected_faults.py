@@ -140,7 +140,7 @@ def test_each_fault_is_seen_by_the_client(emulator: Emulator, name: str) -> None
     ],
 )
 def test_connections_end_as_the_fault_says(emulator: Emulator, name: str, end: str) -> None:
-    """Resets are resets, clean ends are clean, and Content-Length tells what it should."""
+    """Resets are resets, clean ends are clean, and Content-Length is as the fault says."""
     emulator.faults = Faults((name,))
     body = json.dumps({"UserPoolId": emulator.pool.id})
     target = "X-Amz-Target: AWSCognitoIdentityProviderService.ListUsers"
@@ -229,7 +229,7 @@ def test_an_outage_lasts_its_seconds(emulator: Emulator) -> None:
 def test_an_outage_may_hit_one_operation(
     emulator: Emulator, status: int | None, expected: object
 ) -> None:
-    """It fails that operation with the wanted status, and no other."""
+    """An outage of one operation fails it with the wanted status, and no other operation."""
     cognito = client(emulator)
     emulator.outage(60, status, {"ListUsers"})
     assert seen(cognito, emulator.pool.id) == expected

@@ -109,7 +109,7 @@ def control(emulator: Emulator, method: str, path: str) -> Any:
 @pytest.mark.programs
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_runs_as_a_process(number: signal.Signals) -> None:
-    """The command tells its address, serves, reports, resets, and ends cleanly."""
+    """The command prints its address, serves, reports, resets, and ends cleanly."""
     with process("--users", "61", "--seed", "5", "--quota", "30") as (running, ready):
         emulator = Emulator(Pool(61, 5, ready["pool_id"]), port=int(ready["url"].split(":")[2]))
         assert names(emulator) == [user["Username"] for user in emulator.pool.users()]

@@ -76,7 +76,7 @@ def pages(emulator: Emulator, operation: str, member: str, **parameters: Any) ->
     "error", ["AccessDeniedException", "OperationNotEnabledException", "UnknownOperationException"]
 )
 def test_an_operation_may_be_refused(emulator: Emulator, operation: str, error: str) -> None:
-    """Denied, not enabled, or unknown to the endpoint; all others go on."""
+    """An operation that is denied, not enabled or unknown is refused; all others go on."""
     emulator.refused = {operation: error}
     assert refusal(emulator, operation) == error
     emulator.refused = {}
@@ -124,7 +124,7 @@ def test_a_replica_offers_less() -> None:
 
 @pytest.mark.parametrize("operation", OF_A_USER)
 def test_users_that_are_gone_are_not_found(emulator: Emulator, operation: str) -> None:
-    """By the code that the API's model declares."""
+    """Operations on a deleted user fail by the code that the API's model declares."""
     gone = emulator.pool.username(0)
     emulator.pool.delete(gone)
     is_declared = operation != "AdminListDevices"
@@ -190,7 +190,7 @@ def test_what_users_have_is_paged_and_can_be_set(
 
 
 def test_a_token_belongs_to_its_user(emulator: Emulator) -> None:
-    """It is refused for another one."""
+    """A token is refused for another user."""
     emulator.page_sizes = {"AdminListUserAuthEvents": 1}
     busy = [name for name in emulator.pool.usernames() if len(emulator.pool.auth_events[name]) > 1]
     token = ask(emulator, "AdminListUserAuthEvents", Username=busy[0])["NextToken"]
@@ -199,7 +199,7 @@ def test_a_token_belongs_to_its_user(emulator: Emulator) -> None:
 
 
 def test_events_come_newest_first(emulator: Emulator) -> None:
-    """As AWS shows them; dates are never later than the emulated now."""
+    """Events are newest first, and none is later than the emulated now."""
     for name in emulator.pool.usernames():
         dates = [event["CreationDate"] for event in emulator.pool.auth_events[name]]
         assert dates == sorted(dates, reverse=True)

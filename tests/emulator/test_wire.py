@@ -81,7 +81,7 @@ def test_answers_mix_the_notations_of_dates(emulator: Emulator, operation: str) 
 
 
 def test_users_have_their_members_in_the_order_of_the_service(emulator: Emulator) -> None:
-    """Those of the start, created ones and changed ones."""
+    """Original, created and changed users have their members in AWS's order."""
     pool = emulator.pool
     pool.create({"Enabled": True, "UserStatus": "CONFIRMED", "Attributes": [], "Username": "eve"})
     pool.change(pool.username(0), {"email": "a@example.com"}, UserStatus="CONFIRMED")
@@ -94,7 +94,7 @@ def test_users_have_their_members_in_the_order_of_the_service(emulator: Emulator
 
 
 def test_sub_is_the_first_or_the_last_attribute() -> None:
-    """Both on each page, and nowhere else."""
+    """Each page has users with `sub` as first and as last attribute, and no others."""
     users = [json.loads(text) for text in Pool(60).page(60)[0]]
     places = [[item["Name"] for item in user["Attributes"]].index("sub") for user in users]
     last = [len(user["Attributes"]) - 1 for user in users]
@@ -161,7 +161,7 @@ def test_a_token_holds_a_users_name(emulator: Emulator) -> None:
 
 
 def test_a_refused_token_is_quoted_with_the_requests_id(emulator: Emulator) -> None:
-    """As is one that was changed in transit."""
+    """A refused token is quoted with the request's ID, and so is one changed in transit."""
     token = client(emulator).list_users(UserPoolId=emulator.pool.id)["PaginationToken"]
     for given in (token[:-8] + "AAAAAAA=", "nonsense", "bm9uc2Vuc2U="):
         status, headers, body = ask(emulator, "ListUsers", PaginationToken=given)
@@ -172,7 +172,7 @@ def test_a_refused_token_is_quoted_with_the_requests_id(emulator: Emulator) -> N
 
 
 def test_an_error_has_its_code_with_a_colon(emulator: Emulator) -> None:
-    """And its text in a header, on one line."""
+    """The headers of an error have its code with a colon, and its text on one line."""
     emulator.credentials = {"AKIDEXAMPLE": Credential("other")}
     status, headers, body = ask(emulator, "ListUsers")
     assert (status, headers["x-amzn-errortype"]) == (400, "MissingAuthenticationTokenException:")
@@ -180,13 +180,13 @@ def test_an_error_has_its_code_with_a_colon(emulator: Emulator) -> None:
 
 
 def test_invalid_parameters_may_have_a_reason(emulator: Emulator) -> None:
-    """Every second answer gives its code."""
+    """Every second InvalidParameterException has a reason code."""
     bodies = [json.loads(ask(emulator, "ListUsers", Limit=61)[2]) for _ in range(4)]
     assert [("reasonCode" in body) for body in bodies].count(True) == 2
 
 
 def test_throttling_has_two_texts(emulator: Emulator) -> None:
-    """The older and the newer one come by turns."""
+    """The older and the newer text of throttling alternate."""
     emulator.quota = 0
     texts = [json.loads(ask(emulator, "ListUsers")[2])["message"] for _ in range(4)]
     assert set(texts) == {"Rate exceeded", "Too many requests"}
@@ -202,7 +202,7 @@ def test_a_pool_may_have_set_up_little() -> None:
 
 
 def test_a_user_may_be_hidden_from_its_segment(emulator: Emulator) -> None:
-    """It comes in the whole listing and is found by name, but not by the beginning of its sub."""
+    """A hidden user is in the whole listing and found by name, but not by the start of its sub."""
     hidden = next(emulator.pool.users())
     emulator.pool.hide(hidden["Username"])
     digit = (attribute(hidden, "sub") or "")[0]
@@ -212,7 +212,7 @@ def test_a_user_may_be_hidden_from_its_segment(emulator: Emulator) -> None:
 
 
 def test_a_listing_may_begin_with_an_empty_page(emulator: Emulator) -> None:
-    """If its filter begins so; nobody is lost."""
+    """A listing whose filter begins so starts with an empty page, and loses no user."""
     emulator.begin_empty = ("sub", "username")
     cognito, pool = client(emulator), emulator.pool
     page = cognito.list_users(UserPoolId=pool.id, Filter='sub ^= "a"')

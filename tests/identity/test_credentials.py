@@ -1,4 +1,4 @@
-"""Each way in, against a pool that checks by whom a request is signed."""
+"""Each authentication method, against a pool that checks by whom a request is signed."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ from tap_cognito.identity.secret_references import SCHEMES, resolve_secrets
 from tap_cognito.tap import TapCognito
 from tests.support.documents import blocks
 from tests.support.identities import (
+    AUTH_METHODS,
     EMPTY,
     EXTERNAL_ID,
     FORMS,
@@ -49,10 +50,9 @@ from tests.support.identities import (
     ROLE,
     TEMPORARY,
     TEMPORARY_SIGNER,
-    WAYS,
+    AuthMethod,
     Issuer,
-    Stage,
-    Way,
+    SecretStores,
 )
 from tests.support.paths import ROOT
 from tests.support.programs import TIMEOUT, run_program, run_tap
@@ -68,15 +68,15 @@ USERS = 150
 
 @pytest.fixture
 def emulator() -> Iterator[Emulator]:
-    """A pool that accepts nobody yet."""
+    """A pool that accepts no key yet."""
     with Emulator(Pool(USERS), credentials={}) as made:
         yield made
 
 
 @pytest.fixture
-def environ(at: Stage, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """The environment of the stage; change it with this."""
-    for name, value in at.environment.items():
+def environ(stores: SecretStores, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """The environment of the secret stores; change it with this."""
+    for name, value in stores.environment.items():
         monkeypatch.setenv(name, value)
     return monkeypatch
 
@@ -114,56 +114,58 @@ def refusal(emulator: Emulator, **settings: Any) -> str:
     return text
 
 
-def enter(way: Way, environ: pytest.MonkeyPatch) -> None:
-    """Set the environment as a way in has it."""
-    for variable, value in way.environment.items():
+def enter(method: AuthMethod, environ: pytest.MonkeyPatch) -> None:
+    """Set the environment as an authentication method has it."""
+    for variable, value in method.environment.items():
         if value is None:
             environ.delenv(variable, raising=False)
         else:
             environ.setenv(variable, value)
 
 
-# Each way in
+# Each authentication method
 
 
-@pytest.mark.parametrize("name", WAYS)
-def test_each_way_in_signs_with_its_own_secret_and_leaves_the_environment_alone(
-    name: str, at: Stage, emulator: Emulator, environ: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", AUTH_METHODS)
+def test_each_auth_method_signs_with_its_own_secret_and_leaves_the_environment_alone(
+    name: str, stores: SecretStores, emulator: Emulator, environ: pytest.MonkeyPatch
 ) -> None:
     """The pool is read by who the settings mean, even if the environment holds other keys."""
-    way = WAYS[name](at)
-    enter(way, environ)
-    emulator.credentials = way.signer
+    method = AUTH_METHODS[name](stores)
+    enter(method, environ)
+    emulator.credentials = method.signer
     before = dict(os.environ)
-    assert read(emulator, **way.settings) == USERS
+    assert read(emulator, **method.settings) == USERS
     assert dict(os.environ) == before
 
 
-@pytest.mark.parametrize("name", WAYS)
-def test_what_each_way_in_signs_with_is_masked(
-    name: str, at: Stage, emulator: Emulator, environ: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", AUTH_METHODS)
+def test_what_each_auth_method_signs_with_is_masked(
+    name: str, stores: SecretStores, emulator: Emulator, environ: pytest.MonkeyPatch
 ) -> None:
-    """Keys, tokens, external ids and the Vault's password, wherever they come from."""
+    """Keys, tokens, external ids and the Vault's password are masked, wherever they come from."""
     environ.setattr(logs, "_secrets", logs._Secrets())  # noqa: SLF001 - what other tests hid
-    way = WAYS[name](at)
-    enter(way, environ)
-    emulator.credentials = way.signer
-    before = set(way.signer)
-    assert read(emulator, **way.settings) == USERS
-    secrets = [PASSWORD] if "vault_url" in way.settings else []
-    secrets += [EXTERNAL_ID] if "aws_assume_role_arn" in way.settings else []
-    for key_id in set(way.signer) - before or before:
-        credential = way.signer[key_id]
+    method = AUTH_METHODS[name](stores)
+    enter(method, environ)
+    emulator.credentials = method.signer
+    before = set(method.signer)
+    assert read(emulator, **method.settings) == USERS
+    secrets = [PASSWORD] if "vault_url" in method.settings else []
+    secrets += [EXTERNAL_ID] if "aws_assume_role_arn" in method.settings else []
+    for key_id in set(method.signer) - before or before:
+        credential = method.signer[key_id]
         secrets += [key_id, credential.secret, *filter(None, [credential.session_token])]
     assert {secret: logs.clean(f"a {secret} z") for secret in secrets} == dict.fromkeys(
         secrets, "a *** z"
     )
 
 
-def test_a_secret_is_masked_as_a_whole_too(at: Stage, environ: pytest.MonkeyPatch) -> None:
-    """Secrets Manager gives the whole JSON object, of which a reference names one key."""
+def test_a_secret_is_masked_as_a_whole_too(
+    stores: SecretStores, environ: pytest.MonkeyPatch
+) -> None:
+    """The JSON object of Secrets Manager, of which a reference names one key, is masked."""
     environ.setattr(logs, "_secrets", logs._Secrets())  # noqa: SLF001 - what other tests hid
-    reference = at.references("secret-json", "aws_session_token")
+    reference = stores.references("secret-json", "aws_session_token")
     resolve_secrets({"user_pool_id": "us-east-1_A", **reference})
     assert KEY_ID[:12] not in logs.clean(f'a {{"aws_access_key_id": "{KEY_ID}", "aws')
 
@@ -172,41 +174,45 @@ def test_a_secret_is_masked_as_a_whole_too(at: Stage, environ: pytest.MonkeyPatc
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("setting", TEMPORARY)
 def test_a_reference_may_stand_for_any_part_of_a_key(
-    setting: str, form: str, at: Stage, emulator: Emulator
+    setting: str, form: str, stores: SecretStores, emulator: Emulator
 ) -> None:
-    """One of the three is a reference, the others are literal."""
+    """A reference works for each of the three parts of a key, with the others literal."""
     emulator.credentials = TEMPORARY_SIGNER
-    assert read(emulator, **{**TEMPORARY, **at.references(form, setting)}) == USERS
+    assert read(emulator, **{**TEMPORARY, **stores.references(form, setting)}) == USERS
 
 
 @pytest.mark.usefixtures("environ")
 @pytest.mark.parametrize("form", FORMS)
-def test_an_external_id_may_be_a_reference(form: str, at: Stage, emulator: Emulator) -> None:
+def test_an_external_id_may_be_a_reference(
+    form: str, stores: SecretStores, emulator: Emulator
+) -> None:
     """The role is given only for the external id that the reference stands for."""
-    emulator.credentials = at.issuer.issued
-    reference = at.references(form, "aws_assume_role_external_id")
+    emulator.credentials = stores.issuer.issued
+    reference = stores.references(form, "aws_assume_role_external_id")
     assert read(emulator, **{**TEMPORARY, **IN_ROLE, **reference}) == USERS
 
 
 @pytest.mark.usefixtures("environ")
 @pytest.mark.parametrize("form", [form for form in FORMS if form != "supabase-vault"])
-def test_the_vault_url_may_be_a_reference(form: str, at: Stage, emulator: Emulator) -> None:
+def test_the_vault_url_may_be_a_reference(
+    form: str, stores: SecretStores, emulator: Emulator
+) -> None:
     """The secret comes from the database that the reference stands for."""
     emulator.credentials = PERMANENT_SIGNER
-    reference = at.references(form, "vault_url")
+    reference = stores.references(form, "vault_url")
     assert read(emulator, aws_access_key_id=KEY_ID, api_key_id=NAME, **reference) == USERS
 
 
-def test_a_command_resolves_its_references(at: Stage, emulator: Emulator) -> None:
+def test_a_command_resolves_its_references(stores: SecretStores, emulator: Emulator) -> None:
     """The command line reads the pool with keys from four places."""
     emulator.credentials = TEMPORARY_SIGNER
     settings = {
-        **at.references("secret-arn", "aws_access_key_id"),
-        **at.references("supabase-vault", "aws_secret_access_key"),
-        **at.references("ssm", "aws_session_token"),
-        **at.references("file", "vault_url"),
+        **stores.references("secret-arn", "aws_access_key_id"),
+        **stores.references("supabase-vault", "aws_secret_access_key"),
+        **stores.references("ssm", "aws_session_token"),
+        **stores.references("file", "vault_url"),
     }
-    run = run_tap(config(emulator, **settings), env=at.environment)
+    run = run_tap(config(emulator, **settings), env=stores.environment)
     assert run.returncode == 0, run.stderr
     assert run.stdout.count('"type":"RECORD"') == USERS
 
@@ -224,7 +230,7 @@ def test_a_command_resolves_its_references(at: Stage, emulator: Emulator) -> Non
 def test_a_file_is_taken_without_its_last_line_break(
     content: str, secret: str, tmp_path: Path, emulator: Emulator
 ) -> None:
-    """Nor does a byte-order mark at its beginning belong to the secret."""
+    """The last line break and a byte-order mark of a secret's file don't belong to the secret."""
     path = tmp_path / "a secret"
     path.write_bytes(content.format(PAIR["aws_secret_access_key"]).encode())
     emulator.credentials = {KEY_ID: Credential(secret.format(PAIR["aws_secret_access_key"]))}
@@ -242,13 +248,13 @@ def test_a_file_is_taken_without_its_last_line_break(
     [({}, "tap-cognito"), ({"aws_assume_role_session_name": "nightly"}, "nightly")],
 )
 def test_sts_is_told_role_session_and_external_id(
-    settings: Mapping[str, str], session: str, at: Stage, emulator: Emulator
+    settings: Mapping[str, str], session: str, stores: SecretStores, emulator: Emulator
 ) -> None:
     """One request to STS, with what the settings say."""
-    at.issuer.requests.clear()
-    emulator.credentials = at.issuer.issued
+    stores.issuer.requests.clear()
+    emulator.credentials = stores.issuer.issued
     read(emulator, **TEMPORARY, **IN_ROLE, **settings)
-    (asked,) = at.issuer.requests
+    (asked,) = stores.issuer.requests
     del asked["Version"]
     assert asked == {
         "Action": "AssumeRole",
@@ -273,7 +279,7 @@ def test_a_role_of_another_account_is_assumed_at_an_sts_of_somebody_else(
 
 
 def test_a_role_is_assumed_again_when_its_credentials_expire_during_a_run(
-    at: Stage,
+    stores: SecretStores,
 ) -> None:
     """A run that outlasts its credentials goes on with new ones, and no request is refused."""
     # botocore asks for new credentials 15 minutes before the old ones are said to expire:
@@ -283,7 +289,7 @@ def test_a_role_is_assumed_again_when_its_credentials_expire_during_a_run(
         with Emulator(Pool(3000), credentials=issuer.issued) as slow:
             run = run_tap(
                 config(slow) | settings,
-                env={**at.environment, "AWS_ENDPOINT_URL_STS": issuer.url},
+                env={**stores.environment, "AWS_ENDPOINT_URL_STS": issuer.url},
             )
             assert run.returncode == 0, run.stderr
             assert run.stdout.count('"type":"RECORD"') == 3000
@@ -292,11 +298,13 @@ def test_a_role_is_assumed_again_when_its_credentials_expire_during_a_run(
             assert 2 <= len(issuer.issued) < 10
 
 
-def test_a_command_whose_role_is_refused_says_so_in_one_line(at: Stage, emulator: Emulator) -> None:
+def test_a_command_whose_role_is_refused_says_so_in_one_line(
+    stores: SecretStores, emulator: Emulator
+) -> None:
     """Botocore's own warning, with a traceback and AWS's text, is not shown."""
     settings = {**TEMPORARY, **IN_ROLE, "aws_assume_role_external_id": "wrong"}
     # The SDK warns that a Python's end of life is near, in more than a line.
-    environment = {**at.environment, "PYTHONWARNINGS": "ignore"}
+    environment = {**stores.environment, "PYTHONWARNINGS": "ignore"}
     run = run_tap(config(emulator, **settings), env=environment)
     assert run.returncode == 1
     (line,) = [line for line in run.stderr.splitlines() if "| INFO " not in line]
@@ -478,7 +486,7 @@ def test_credentials_that_are_not_there_name_where_they_come_from(
     damaged: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """One line about credentials, and not about the endpoint."""
+    """Missing credentials are one line about them, and not about the endpoint."""
     variables, shared, expected = UNAVAILABLE[fault]
     damaged.write_text(shared)
     for name, value in {"HOME": str(damaged.parent), **variables}.items():
@@ -490,7 +498,7 @@ def test_credentials_that_are_not_there_name_where_they_come_from(
 
 @pytest.mark.programs
 def test_an_mfa_code_that_nobody_can_type_is_a_refusal(emulator: Emulator, damaged: Path) -> None:
-    """A scheduled run has no terminal to ask at."""
+    """A profile that asks for an MFA code fails at once where there is no terminal."""
     damaged.write_text(
         f"[default]\nrole_arn = {ROLE}\nsource_profile = base\nmfa_serial = planted\n"
         f"[base]\naws_access_key_id = {KEY_ID}\n"
@@ -523,7 +531,7 @@ def test_an_mfa_code_that_nobody_can_type_is_a_refusal(emulator: Emulator, damag
 def test_a_refresh_that_fails_during_a_run_is_one_line_about_credentials(
     output: str, reason: str, emulator: Emulator, damaged: Path
 ) -> None:
-    """A program that has given temporary keys twice, and the third time something else."""
+    """A credential process that fails at its third call ends the run in one line."""
     emulator.credentials = TEMPORARY_SIGNER
     soon = (datetime.now(timezone.utc) + timedelta(minutes=5)).isoformat()
     keys = {
@@ -568,7 +576,7 @@ def test_a_refresh_that_fails_during_a_run_is_one_line_about_credentials(
 def test_nothing_is_sent_over_http_to_another_host(
     variables: Mapping[str, str], emulator: Emulator
 ) -> None:
-    """Wherever the address comes from; the line shows its host and no more of it."""
+    """HTTP to another host is refused wherever the address comes from; only the host is shown."""
     given = {**config(emulator, **TEMPORARY), "endpoint_url": None}
     run = run_tap(given, env=variables)
     (line,) = [line for line in run.stderr.splitlines() if " ERROR " in line]
@@ -591,7 +599,7 @@ def test_nothing_is_sent_over_http_to_another_host(
 def test_what_is_for_this_machine_is_not_sent_through_a_proxy_elsewhere(
     variables: Mapping[str, str], shown: str, emulator: Emulator
 ) -> None:
-    """A proxy reads all of a request over HTTP, one to a loopback address too."""
+    """A request to a loopback address over HTTP isn't sent through a proxy on another host."""
     emulator.credentials = TEMPORARY_SIGNER
     run = run_tap(config(emulator, **TEMPORARY), env={"no_proxy": "", **variables})
     if shown:
@@ -604,7 +612,7 @@ def test_what_is_for_this_machine_is_not_sent_through_a_proxy_elsewhere(
 
 @pytest.mark.programs
 def test_a_proxy_on_this_machine_is_used(emulator: Emulator) -> None:
-    """Whoever may read what is sent to it may read the tap's memory too."""
+    """A proxy at a loopback address is allowed for HTTP."""
     with socket.create_server(("127.0.0.1", 0)) as proxy:
         proxy.settimeout(TIMEOUT)
         url = f"127.0.0.1:{proxy.getsockname()[1]}"
@@ -628,7 +636,7 @@ def test_a_proxy_on_this_machine_is_used(emulator: Emulator) -> None:
 def test_a_role_is_not_assumed_over_http_at_another_host(
     emulator: Emulator, environ: pytest.MonkeyPatch
 ) -> None:
-    """STS is asked with keys and gives keys; `allow_http` lets it."""
+    """STS over HTTP on another host is refused, unless `allow_http` is set."""
     environ.setenv("AWS_ENDPOINT_URL_STS", "http://sts.invalid")
     settings = {**TEMPORARY, **IN_ROLE}
     assert "http://sts.invalid is another host without HTTPS" in refusal(emulator, **settings)
@@ -643,7 +651,7 @@ def test_a_role_is_not_assumed_over_http_at_another_host(
 def test_no_credentials_anywhere_is_a_refusal(
     settings: Mapping[str, str], emulator: Emulator, environ: pytest.MonkeyPatch
 ) -> None:
-    """The line says which settings there are, and what else is looked at."""
+    """The line lists the settings for credentials, and the other places that were tried."""
     for name in OTHER:
         environ.delenv(name)
     text = refusal(emulator, **settings)
@@ -660,7 +668,7 @@ def test_a_profile_that_is_not_there_is_a_refusal(emulator: Emulator) -> None:
 
 @pytest.mark.usefixtures("environ")
 def test_a_region_that_cannot_be_told_is_a_refusal(emulator: Emulator) -> None:
-    """An emulator's pool id has no region in it, and nothing else says one."""
+    """A pool ID without a region needs the setting `region`, and the line says so."""
     text = refusal(emulator, **PAIR, user_pool_id="local_abc")
     assert text == (
         "the region can't be derived from the pool id local_abc: set `region`, such as us-east-1"
@@ -691,16 +699,20 @@ UNRESOLVED = {
 @pytest.mark.parametrize("setting", ["aws_session_token", "aws_assume_role_external_id"])
 @pytest.mark.parametrize("reference", UNRESOLVED)
 def test_a_reference_that_cannot_be_resolved_is_a_refusal(
-    setting: str, reference: str, at: Stage, emulator: Emulator, environ: pytest.MonkeyPatch
+    setting: str,
+    reference: str,
+    stores: SecretStores,
+    emulator: Emulator,
+    environ: pytest.MonkeyPatch,
 ) -> None:
     """The line names the setting and the scheme, and says why; the rest may be a secret."""
     environ.setenv("EMPTY", "")
     environ.setenv("TWO_LINES", f"{TEMPORARY['aws_session_token']}\n")
     reason = UNRESOLVED[reference]
-    reference = reference.format(at=at.vault.name)
+    reference = reference.format(at=stores.vault.name)
     settings = {**TEMPORARY, **IN_ROLE, setting: reference}
     if reference.startswith("supabase-vault:"):
-        settings["vault_url"] = at.vault.url()
+        settings["vault_url"] = stores.vault.url()
     text = refusal(emulator, **settings)
     scheme, _, place = reference.partition("://")
     assert text.startswith(f"`{setting}`")
@@ -713,7 +725,7 @@ def test_a_reference_that_cannot_be_resolved_is_a_refusal(
 def test_a_file_that_holds_no_secret_is_a_refusal(
     content: bytes, tmp_path: Path, emulator: Emulator
 ) -> None:
-    """Binary, empty and many lines are told apart from a secret."""
+    """Binary, empty and multi-line files are each refused as what they are."""
     path = tmp_path / "secret"
     path.write_bytes(content)
     text = refusal(emulator, aws_access_key_id=KEY_ID, aws_secret_access_key=path.as_uri())
@@ -721,7 +733,7 @@ def test_a_file_that_holds_no_secret_is_a_refusal(
 
 
 def test_a_file_that_is_not_regular_is_a_refusal(tmp_path: Path, emulator: Emulator) -> None:
-    """A FIFO is not waited for, and a file without an end is not read into the memory."""
+    """A FIFO isn't waited for, and an endless device isn't read into memory."""
     began = time.monotonic()
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
@@ -737,7 +749,7 @@ def test_a_file_that_is_not_regular_is_a_refusal(tmp_path: Path, emulator: Emula
 
 @pytest.mark.parametrize("size", [64 * 1024 + 1, 1 << 40])
 def test_a_large_file_is_a_refusal(size: int, tmp_path: Path, emulator: Emulator) -> None:
-    """No secret is that long, and one that is longer than the memory is not read."""
+    """A file that is too long for a secret is refused without being read."""
     path = tmp_path / "secret"
     path.touch()
     os.truncate(path, size)  # without taking up the disk
@@ -747,7 +759,7 @@ def test_a_large_file_is_a_refusal(size: int, tmp_path: Path, emulator: Emulator
 
 @pytest.mark.parametrize("setting", TEMPORARY)
 def test_a_literal_with_a_line_break_is_a_refusal(setting: str, emulator: Emulator) -> None:
-    """A line break that came along with a secret is named, not sent."""
+    """A secret with a line break is refused by its setting's name, and isn't sent."""
     text = refusal(emulator, **{**TEMPORARY, setting: f"{TEMPORARY[setting]}\n"})
     assert text == f"`{setting}` is empty or contains a line break"
 
@@ -809,10 +821,10 @@ def test_a_service_that_refuses_is_a_refusal(
     ],
 )
 def test_a_secret_that_vault_has_not_is_a_refusal(
-    reference: str, reason: str, at: Stage, emulator: Emulator
+    reference: str, reason: str, stores: SecretStores, emulator: Emulator
 ) -> None:
     """The line names the setting."""
-    vault = {"api_key_id": reference, "vault_url": at.vault.url()}
+    vault = {"api_key_id": reference, "vault_url": stores.vault.url()}
     text = refusal(emulator, aws_access_key_id=KEY_ID, **vault)
     assert text.startswith("`api_key_id`: ")
     assert reference not in text
@@ -822,42 +834,54 @@ def test_a_secret_that_vault_has_not_is_a_refusal(
 UNESCAPED = "percent-encode the user and the password in it"
 
 
-def with_password(raw: str) -> Callable[[Stage], str]:
+def with_password(raw: str) -> Callable[[SecretStores], str]:
     """A URL with a password in it that is not percent-encoded."""
-    return lambda at: at.vault.url().replace(quote(PASSWORD, safe=""), raw)
+    return lambda stores: stores.vault.url().replace(quote(PASSWORD, safe=""), raw)
 
 
-BROKEN_VAULTS: dict[str, tuple[Callable[[Stage], str], str]] = {
-    "no permission": (lambda at: at.vault.url("stranger"), "grant usage on schema vault"),
-    "no Vault": (lambda at: at.vault.url(database="postgres"), "there is no Supabase Vault in it"),
-    "no database": (lambda at: at.vault.url(database="not_there"), "no database of this name"),
+BROKEN_VAULTS: dict[str, tuple[Callable[[SecretStores], str], str]] = {
+    "no permission": (lambda stores: stores.vault.url("stranger"), "grant usage on schema vault"),
+    "no Vault": (
+        lambda stores: stores.vault.url(database="postgres"),
+        "there is no Supabase Vault in it",
+    ),
+    "no database": (
+        lambda stores: stores.vault.url(database="not_there"),
+        "no database of this name",
+    ),
     "wrong password": (
-        lambda at: at.vault.url(password="planted/wrong"),
+        lambda stores: stores.vault.url(password="planted/wrong"),
         "it refuses the user or the password",
     ),
-    "no such user": (lambda at: at.vault.url("nobody"), "it refuses the user or the password"),
+    "no such user": (
+        lambda stores: stores.vault.url("nobody"),
+        "it refuses the user or the password",
+    ),
     "nobody there": (
-        lambda at: at.vault.url().replace(str(at.vault.server.port), "1"),
+        lambda stores: stores.vault.url().replace(str(stores.vault.server.port), "1"),
         "nothing listens there: check host and port",
     ),
     "unknown host": (
-        lambda at: at.vault.url().replace("127.0.0.1", "password.invalid"),
+        lambda stores: stores.vault.url().replace("127.0.0.1", "password.invalid"),
         "its host is unknown",
     ),
-    "no TLS": (lambda at: f"{at.vault.url()}?sslmode=require", "TLS cannot be agreed on"),
+    "no TLS": (lambda stores: f"{stores.vault.url()}?sslmode=require", "TLS cannot be agreed on"),
     "a URL of another kind": (
-        lambda at: at.vault.url().replace("postgresql:", "mysql:"),
+        lambda stores: stores.vault.url().replace("postgresql:", "mysql:"),
         "is a reference of no known scheme",
     ),
-    "a URL with a fault": (lambda at: f"{at.vault.url()}?planted=1", "not a valid Postgres URL"),
-    "no URL": (lambda at: at.vault.url().partition("//")[2], "not a valid Postgres URL"),
+    "a URL with a fault": (
+        lambda stores: f"{stores.vault.url()}?planted=1",
+        "not a valid Postgres URL",
+    ),
+    "no URL": (lambda stores: stores.vault.url().partition("//")[2], "not a valid Postgres URL"),
     "a password with @": (with_password("planted@pa55"), UNESCAPED),
     "a password with /": (with_password("planted/pa55"), UNESCAPED),
     "a password with / after digits": (with_password("1/planted"), UNESCAPED),
     "a password with %": (with_password("planted%pa55"), UNESCAPED),
     "a password with / and @": (with_password("S3cr/etPassw0rd@"), UNESCAPED),
     "itself in Vault": (
-        lambda at: at.places["supabase-vault", "vault_url"],
+        lambda stores: stores.places["supabase-vault", "vault_url"],
         "set `vault_url` to the database that holds Supabase Vault",
     ),
 }
@@ -866,11 +890,11 @@ BROKEN_VAULTS: dict[str, tuple[Callable[[Stage], str], str]] = {
 @pytest.mark.usefixtures("environ")
 @pytest.mark.parametrize("fault", BROKEN_VAULTS)
 def test_a_vault_that_cannot_be_asked_is_a_refusal(
-    fault: str, at: Stage, emulator: Emulator
+    fault: str, stores: SecretStores, emulator: Emulator
 ) -> None:
     """The line says why, and shows no part of the URL: it may be a part of the password."""
     vault_url, reason = BROKEN_VAULTS[fault]
-    vault = {"api_key_id": NAME, "vault_url": vault_url(at)}
+    vault = {"api_key_id": NAME, "vault_url": vault_url(stores)}
     text = refusal(emulator, aws_access_key_id=KEY_ID, **vault)
     assert reason in text
     assert "`vault_url`" in text
@@ -882,7 +906,7 @@ def test_a_vault_that_cannot_be_asked_is_a_refusal(
 def test_a_vault_without_its_extra_names_what_to_install(
     monkeypatch: pytest.MonkeyPatch, emulator: Emulator
 ) -> None:
-    """Most taps are installed without Postgres' client; the line names the extra that has it."""
+    """Without psycopg the line names the extra to install."""
     monkeypatch.setitem(sys.modules, "psycopg", None)
     vault = {"vault_url": "postgresql://127.0.0.1:1/postgres", "api_key_id": "1"}
     assert "install tap-cognito with its extra `vault`" in refusal(
@@ -891,9 +915,11 @@ def test_a_vault_without_its_extra_names_what_to_install(
 
 
 @pytest.mark.usefixtures("environ")
-def test_a_vault_that_must_not_decrypt_names_the_grant(at: Stage, emulator: Emulator) -> None:
-    """The permission that lacks is that of the function, and not of the view."""
-    vault = {"api_key_id": NAME, "vault_url": at.vault.url("viewer")}
+def test_a_vault_that_must_not_decrypt_names_the_grant(
+    stores: SecretStores, emulator: Emulator
+) -> None:
+    """The missing grant that is named is that of the function, and not of the view."""
+    vault = {"api_key_id": NAME, "vault_url": stores.vault.url("viewer")}
     text = refusal(emulator, aws_access_key_id=KEY_ID, **vault)
     assert "grant execute on function vault._crypto_aead_det_decrypt" in text
 
@@ -901,18 +927,18 @@ def test_a_vault_that_must_not_decrypt_names_the_grant(at: Stage, emulator: Emul
 @pytest.mark.usefixtures("environ")
 @pytest.mark.parametrize("reference", [NAME, f"supabase-vault://{NAME}", NAMED_LIKE_AN_ID])
 def test_a_secret_in_vault_is_found_by_its_name(
-    reference: str, at: Stage, emulator: Emulator
+    reference: str, stores: SecretStores, emulator: Emulator
 ) -> None:
-    """With or without the scheme, and if the name looks like an id."""
+    """A Vault secret is found with or without the scheme, and if its name looks like an ID."""
     emulator.credentials = PERMANENT_SIGNER
-    vault = {"api_key_id": reference, "vault_url": at.vault.url()}
+    vault = {"api_key_id": reference, "vault_url": stores.vault.url()}
     assert read(emulator, aws_access_key_id=KEY_ID, **vault) == USERS
 
 
-def test_vault_is_asked_by_its_least_grants(at: Stage) -> None:
-    """The role that the other tests use may read the view and nothing else."""
-    with at.vault.server.connect(at.vault.name) as connection:
-        connection.execute(f"set role {at.vault.name}_reader".encode())
+def test_vault_is_asked_by_its_least_grants(stores: SecretStores) -> None:
+    """The role of these tests may read the Vault's view and nothing else."""
+    with stores.vault.server.connect(stores.vault.name) as connection:
+        connection.execute(f"set role {stores.vault.name}_reader".encode())
         with pytest.raises(InsufficientPrivilege):
             connection.execute("select secret from vault.secrets")
 
@@ -933,7 +959,7 @@ def policies_and_configs() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
 
 
 def test_the_documents_settings_have_no_problem() -> None:
-    """Each option is shown once, and one of them in both forms."""
+    """Each example of docs/credentials.md is valid, and one is shown in both forms."""
     _, (as_file,) = policies_and_configs()
     as_plugin, *parts = map(yaml.safe_load, blocks(DOCUMENT, "yaml"))
     assert as_plugin["plugins"]["extractors"][0]["config"] == as_file
@@ -946,7 +972,7 @@ def test_the_documents_settings_have_no_problem() -> None:
 
 
 def test_the_documents_errors_are_those_of_the_tap(emulator: Emulator) -> None:
-    """Those that need no server are compared word by word."""
+    """The quoted errors that need no server are the tap's, word by word."""
     lines = blocks(DOCUMENT, "text")[0].splitlines()
     vault = {"vault_url": "postgresql://127.0.0.1:1/a"}
     for settings, line in zip(
@@ -962,7 +988,7 @@ def test_the_documents_errors_are_those_of_the_tap(emulator: Emulator) -> None:
 
 
 def test_the_documents_policies_grant_what_errors_ask_for() -> None:
-    """Every action that the tap may name is granted by one of them."""
+    """Every action that the tap may name is granted by one of the document's policies."""
     granted: set[str] = set()
     for policy in policies_and_configs()[0]:
         for statement in policy["Statement"]:
@@ -991,15 +1017,17 @@ def test_the_documents_policy_of_secrets_manager_is_for_one_secret() -> None:
     assert not fnmatch.fnmatchcase(f"{prefix}s-AbC123", pattern)
 
 
-def test_the_documents_grants_are_enough_for_vault(at: Stage, emulator: Emulator) -> None:
-    """A role made by them, and nothing else, reads the secret."""
+def test_the_documents_grants_are_enough_for_vault(
+    stores: SecretStores, emulator: Emulator
+) -> None:
+    """A role with the document's grants, and nothing else, reads the secret."""
     (grants,) = blocks(DOCUMENT, "sql")
-    role = f"{at.vault.name}_documented"
-    with at.vault.server.connect(at.vault.name) as connection:
+    role = f"{stores.vault.name}_documented"
+    with stores.vault.server.connect(stores.vault.name) as connection:
         connection.execute(grants.replace("cognito_vault", role).encode())
         connection.execute(f"alter role {role} password '{PASSWORD}'".encode())
     emulator.credentials = PERMANENT_SIGNER
-    vault_url = at.vault.url("documented")
+    vault_url = stores.vault.url("documented")
     assert read(emulator, aws_access_key_id=KEY_ID, api_key_id=NAME, vault_url=vault_url) == USERS
 
 

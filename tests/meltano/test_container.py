@@ -2,7 +2,7 @@
 
 The Dockerfile's steps are run in a folder that takes the place of `/`. Afterwards its pipeline may
 write to the CronJob's volumes only: as another user if the tests are run by root, else because
-nobody may write.
+nothing else is writable.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ def test_the_job_loads_the_selected_columns(moto_pool: pool.Pool, database: Data
 def test_meltano_is_told_nothing_secret(
     postgres: Postgres, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """It shows what the tap logs in its own form, here of a run that fails after some pages."""
+    """Meltano shows no secret of the tap's log, here of a run that fails after some pages."""
     with Emulator(Pool(90)) as emulator, Hostile(emulator.url) as hostile:
         hostile.reset("an echo as code", after=1, only="ListUsers")
         settings = {

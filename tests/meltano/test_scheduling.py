@@ -93,7 +93,7 @@ POD = CRONJOB["spec"]["jobTemplate"]["spec"]["template"]["spec"]
 
 
 def test_the_cronjob_fits_this_project() -> None:
-    """It is never run twice at a time, and sets nothing that Meltano would drop."""
+    """The CronJob never runs twice at a time, and sets nothing that Meltano would drop."""
     assert (CRONJOB["apiVersion"], CRONJOB["kind"]) == ("batch/v1", "CronJob")
     assert CRONJOB["spec"]["concurrencyPolicy"] == "Forbid"
     (container,) = POD["containers"]
@@ -251,7 +251,7 @@ PATIENCE = 900
 
 
 def test_the_dagster_example_fits_this_project() -> None:
-    """It sets nothing that Meltano would drop, and never lets two runs of a partition overlap."""
+    """The example sets what Meltano knows, and never lets two runs of a partition overlap."""
     definitions = (DAGSTER / "definitions.py").read_text(encoding="utf-8")
     plugins = yaml_of(PROJECT / "meltano.yml")["plugins"]
     known = {

@@ -1,4 +1,4 @@
-"""Users that are gone from the pool leave the table, and nobody else does."""
+"""Users that are gone from the pool leave the table, and no others do."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 MIRROR = {"emit_activate_version_messages": True}
 SIZE = 1800
-"""Users in 16 chains of 2 or 3 pages each, beside the first page of all."""
+"""Users in 16 segments of 2 or 3 pages each, beside the first page of all."""
 HALF = 20
 """Pages."""
 
@@ -53,7 +53,7 @@ def names(pool: Pool) -> set[str]:
 
 
 def delete_every_third(pool: Pool) -> set[str]:
-    """Delete users, and tell who they were."""
+    """Delete users, and return their names."""
     gone = set(sorted(names(pool))[::3])
     for name in gone:
         pool.delete(name)
@@ -98,7 +98,7 @@ def reader(database: Database, where: str) -> Iterator[list[int]]:
 def test_who_is_gone_from_the_pool_leaves_the_table(
     database: Database, before: str, hard_delete: bool
 ) -> None:
-    """The gone ones are removed or marked; nobody else is, not even for a moment."""
+    """Deleted users are removed or marked; no other user is, not even for a moment."""
     mirror = target(database, hard_delete=hard_delete)
     live = "true" if hard_delete else "_sdc_deleted_at is null"
     with Emulator(Pool(SIZE)) as emulator:
@@ -232,7 +232,7 @@ def of_type(messages: Messages, kind: str) -> Messages:
 
 @pytest.fixture
 def emulator() -> Iterator[Emulator]:
-    """A pool that is read in sixteen chains."""
+    """A pool that is read in sixteen segments."""
     with Emulator(Pool(SIZE)) as emulator:
         yield emulator
 
@@ -280,14 +280,14 @@ def test_a_record_limit_switches_no_version(
 
 
 class WithoutChain(Pool):
-    """A pool that fails, or says nothing, when it is asked for one of the sixteen chains."""
+    """A pool that fails, or says nothing, when it is asked for one of the sixteen segments."""
 
     failure: ApiError | None = None
 
     def page(
         self, limit: int, after: int = -1, *, condition: Condition | None = None, **options: Any
     ) -> tuple[list[str], int | None]:
-        """Read some users of a chain, unless it is the one."""
+        """Read some users of a segment, unless it is the one."""
         if condition and condition.value == "7":
             if self.failure:
                 raise self.failure
@@ -295,8 +295,8 @@ class WithoutChain(Pool):
         return super().page(limit, after, condition=condition, **options)
 
 
-def test_a_chain_that_fails_switches_no_version(capfdbinary: Capture) -> None:
-    """Fifteen of sixteen chains are no complete scan."""
+def test_a_segment_that_fails_switches_no_version(capfdbinary: Capture) -> None:
+    """Fifteen of sixteen segments are no complete scan."""
     pool = WithoutChain(SIZE)
     pool.failure = ApiError("NotAuthorizedException", "No.", 400)
     with Emulator(pool) as emulator, pytest.raises(TapCognitoError):
@@ -306,8 +306,8 @@ def test_a_chain_that_fails_switches_no_version(capfdbinary: Capture) -> None:
     assert of_type(messages, "ACTIVATE_VERSION") == []
 
 
-def test_a_chain_that_falls_short_switches_no_version(capfdbinary: Capture) -> None:
-    """A chain that hides users costs nobody their row: they are read in another way first."""
+def test_a_segment_that_falls_short_switches_no_version(capfdbinary: Capture) -> None:
+    """A segment that hides users costs no row: they are read in another way first."""
     with Emulator(WithoutChain(SIZE)) as emulator:
         TapCognito(config=emulator_config(emulator, **MIRROR)).sync_all()
         messages = written(capfdbinary)

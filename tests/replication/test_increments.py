@@ -108,7 +108,7 @@ class Source:
 
 @pytest.fixture
 def source(capfdbinary: Capture) -> Iterator[Source]:
-    """A pool of 700 users, in sixteen chains, and its tap."""
+    """A pool of 700 users, in sixteen segments, and its tap."""
     with Emulator(Pool(700)) as emulator:
         yield Source(emulator, capfdbinary)
 
@@ -141,7 +141,7 @@ def test_full_table_is_the_default(source: Source) -> None:
 @pytest.mark.programs
 @pytest.mark.parametrize("place", ["metadata", "entry", "both"])
 def test_increments_are_chosen_in_the_catalog(place: str, tmp_path: Path) -> None:
-    """In the stream's metadata or in its entry: the second run sends only the changed user."""
+    """Chosen in the stream's metadata or its entry, the second run sends the changed user only."""
     chosen = copy.deepcopy(FULL)
     (users,) = [each for each in chosen["streams"] if each["stream"] == "users"]
     if place != "entry":
@@ -198,7 +198,7 @@ def test_the_start_date_is_honoured(
 
 
 def test_a_user_without_a_date_is_always_sent(capfdbinary: Capture) -> None:
-    """Nobody can say that such a user hasn't changed; the bookmark is that of the others."""
+    """A user without a date of change is sent every time; the bookmark is that of the others."""
     users = list(Pool(3).users())
     del users[0]["UserLastModifiedDate"]
     users[1]["UserLastModifiedDate"] = None
@@ -214,7 +214,7 @@ def test_a_user_without_a_date_is_always_sent(capfdbinary: Capture) -> None:
 
 
 def test_the_bookmark_never_goes_back(capfdbinary: Capture) -> None:
-    """Also if who was changed last is gone, and the look-back sends older changes again."""
+    """The bookmark stays when its user is deleted, and when the look-back sends older changes."""
     with Emulator(Pool(10)) as emulator:
         source = Source(emulator, capfdbinary)
         last, before, *_ = (user["Username"] for user in source.pool.users())
@@ -324,7 +324,7 @@ def test_a_change_that_shows_late_is_sent(
 
 
 def test_the_bookmark_never_passes_the_start_of_the_scan(source: Source) -> None:
-    """Not even when the last change seen is later, by AWS's clock or by its own moment."""
+    """A later last change, by AWS's clock or its own moment, doesn't move the bookmark further."""
     user = next(source.pool.users())
     source.pool.change(user["Username"], at=time.time() + 3600)
     before = time.time()
@@ -386,14 +386,14 @@ def test_the_bookmark_moves_only_when_the_scan_is_complete(
 def test_a_bookmark_belongs_to_its_pool_and_filter(
     source: Source, other: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """With the state of another pool or filter everybody is sent, and a line says so."""
+    """With the state of another pool or filter every user is sent, and a line says so."""
     caplog.set_level(logging.INFO)
     moment = datetime(2100, 1, 1, tzinfo=timezone.utc)
-    everybody: Json = {"user_filter": 'username ^= ""'}
+    every_user: Json = {"user_filter": 'username ^= ""'}
     if other == "pool":
         state = at(moment, "us-east-1_Another1")
     elif other == "filter":
-        state = source.run(None, **everybody).states[-1]
+        state = source.run(None, **every_user).states[-1]
         state["bookmarks"]["users"]["partitions"][0]["replication_key_value"] = moment.isoformat()
     else:
         old = {"replication_key": "updated_at", "replication_key_value": moment.isoformat()}
@@ -417,7 +417,7 @@ def bookmark_of(state: Json, pool_id: str) -> datetime:
 
 
 def test_a_state_names_no_filter(source: Source) -> None:
-    """A filter may be somebody's address: the state has a digest of it only."""
+    """The state has a digest of the filter, which may be a user's address."""
     run = source.run(None, user_filter='email = "jane@example.com"')
     assert "jane" not in json.dumps(run.states)
 
@@ -504,7 +504,7 @@ def test_what_comes_out_is_valid_at_any_moment(tmp_path: Path, number: signal.Si
 
 
 def test_a_bookmark_of_another_key_is_none(source: Source) -> None:
-    """An old state that goes by another date sends everybody, and is replaced."""
+    """An old state with another replication key sends every user, and is replaced."""
     state = at(datetime(2023, 1, 1, tzinfo=timezone.utc))
     state["bookmarks"]["users"]["partitions"][0]["replication_key"] = "created_at"
     run = source.run(state)

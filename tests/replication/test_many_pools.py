@@ -80,7 +80,7 @@ class Run(NamedTuple):
 
     @property
     def activated(self) -> int:
-        """How often it told the target to remove what it didn't send."""
+        """How often it let the target remove what it didn't send."""
         return sum(message["type"] == "ACTIVATE_VERSION" for message in self.messages)
 
 
@@ -503,7 +503,7 @@ def read(folder: Path, regions: int, pools: int, users: int, rate: int, **config
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not hasattr(os, "wait4"), reason="the system does not tell")
+@pytest.mark.skipif(not hasattr(os, "wait4"), reason="the system doesn't measure it")
 @pytest.mark.parametrize("regions", [1, 2])
 def test_two_hundred_small_pools_take_as_long_as_the_quota_says(
     regions: int, tmp_path: Path
@@ -518,7 +518,7 @@ def test_two_hundred_small_pools_take_as_long_as_the_quota_says(
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not hasattr(os, "wait4"), reason="the system does not tell")
+@pytest.mark.skipif(not hasattr(os, "wait4"), reason="the system doesn't measure it")
 def test_a_thousand_pools_need_no_more_memory_than_ten(tmp_path: Path) -> None:
     """The peak with 1,000 pools is within 10% of that with 10."""
     few = read(tmp_path, 1, 10, 3_000, rate=500).memory

@@ -78,7 +78,7 @@ def run(
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not hasattr(os, "wait4"), reason="the system does not tell")
+@pytest.mark.skipif(not hasattr(os, "wait4"), reason="the system doesn't measure it")
 def test_two_million_users_need_no_more_memory_than_ten_thousand(tmp_path: Path) -> None:
     """The peak at 2,000,000 users is within 10% of that at 10,000, resumed from the middle too."""
     with served(10_000) as config:

@@ -408,7 +408,7 @@ def test_the_version_and_the_bookmark_are_those_of_the_first_part(capfdbinary: C
 
 
 def test_the_bookmark_is_the_latest_change_of_both_parts(capfdbinary: Capture) -> None:
-    """Whichever part has sent the user who was changed last."""
+    """The bookmark is the latest change, whichever of the two runs has sent that user."""
     with Emulator(Pool(2_000)) as emulator:
         source = Source(emulator, capfdbinary, "increments", "users")
         whole = source.run()
@@ -421,7 +421,7 @@ def test_the_bookmark_is_the_latest_change_of_both_parts(capfdbinary: Capture) -
 def test_the_version_is_greater_than_that_of_a_scan_that_is_not_resumed(
     capfdbinary: Capture,
 ) -> None:
-    """Otherwise a target would keep the rows of that scan, whatever the clock says."""
+    """A new scan's version is greater, so that a target drops the rows of the abandoned scan."""
     with Emulator(Pool(700)) as emulator:
         source = Source(emulator, capfdbinary, "mirror", "users")
         state = first_part(source).state
@@ -474,7 +474,7 @@ def test_a_scan_of_something_else_is_not_resumed(
 def test_a_scan_that_began_too_long_ago_is_not_resumed(
     capfdbinary: Capture, caplog: pytest.LogCaptureFixture, hours: int
 ) -> None:
-    """Neither is one that began in the future: the clock was set back."""
+    """A scan from too long ago, or from the future of this clock, starts over."""
     caplog.set_level("INFO")
     with Emulator(Pool(1_500)) as emulator:
         source = Source(emulator, capfdbinary, "exact", "users")
@@ -594,7 +594,7 @@ def test_a_damaged_scan_is_never_half_used(capfdbinary: Capture, seed: int) -> N
 def test_a_scan_that_contradicts_itself_is_not_resumed(
     pool_id: str, progress: Checkpoint, *, is_sound: bool
 ) -> None:
-    """Though its digest is right: done segments are segments, and no pool is in two states."""
+    """A scan with a valid digest but an unknown segment, or a pool in two states, starts over."""
     began = datetime.now(timezone.utc).isoformat()
     saved = dump_scan(Scan(began, "s", complete={"a"}, pools={pool_id: progress}))
     scan, reason = load_scan(saved, "s", {"a", "b"}, timedelta(hours=1))
@@ -633,7 +633,7 @@ SCANS = st.fixed_dictionaries(
 @settings(deadline=None)
 @given(scan=SCANS | JSON, is_signed=st.booleans())
 def test_any_scan_is_taken_as_a_whole_or_not_at_all(scan: Any, *, is_signed: bool) -> None:
-    """Whatever stands in the state, a scan that is resumed is sound, and else there is a reason."""
+    """Whatever the state holds, a scan is sound and resumed, or starts over with a reason."""
     if is_signed and isinstance(scan, dict):
         scan = signed(scan)
     loaded, reason = load_scan(scan, "s", ["p"], timedelta(hours=6))

@@ -44,7 +44,7 @@ class Built(NamedTuple):
 
 
 def build(folder: Path, *arguments: str, env: Mapping[str, str] | None = None) -> None:
-    """Build into a folder with the build tools of the lock, told as in CI where the code is."""
+    """Build into a folder with the build tools of the lock, the address of the code as in CI."""
     command = ["build", "--quiet", "--no-build-isolation", "--python", sys.executable]
     subprocess.run(
         [*UV, *command, "--out-dir", str(folder), *arguments, str(ROOT)],

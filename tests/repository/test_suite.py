@@ -41,7 +41,7 @@ print(json.dumps({
     "zone": time.tzname,
 }))
 """
-"""A program that tells what it finds."""
+"""A program that prints what it finds."""
 
 ENDS = {
     "pass": (0, "at exit"),
@@ -89,7 +89,7 @@ def test_a_forked_program_finds_what_any_finds(
 @linux
 @pytest.mark.parametrize("end", ENDS)
 def test_a_forked_program_ends_as_any(tmp_path: Path, end: str) -> None:
-    """Its exit status is what it ends with, by whichever way, after what is due at exit."""
+    """A fork and a process end with the same status, after the same handlers."""
     status, log = ENDS[end]
     code = (
         "import atexit, os, signal, sys, threading\n"
@@ -115,7 +115,7 @@ def test_what_forks_has_one_thread(tmp_path: Path) -> None:
 def test_a_forked_program_that_hangs_is_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody waits for it for longer than wanted, and it can be killed."""
+    """Waiting for a forked program times out, and it can be killed."""
     monkeypatch.setattr(sys.modules[__name__], "TIMEOUT", 0.01)
     with pytest.raises(subprocess.TimeoutExpired, match=r"script\.py"):
         run(Forked, tmp_path, "import time; time.sleep(600)")

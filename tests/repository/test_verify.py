@@ -1,4 +1,4 @@
-"""`python3 dev.py verify` counts what happened, tells changes from faults, and shows no user."""
+"""`python3 dev.py verify` counts what happened, separates changes from faults, shows no user."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def emulator() -> Iterator[Emulator]:
 
 @pytest.mark.programs
 def test_a_pool_that_is_read_right_passes(tmp_path: Path) -> None:
-    """Every user is equal in both readings, the numbers are the emulator's, and show nobody."""
+    """Every user is equal in both readings, the numbers are right, and no user is shown."""
     with Emulator(Pool(1_300), short_pages=0.3, empty_pages=0.1, seed=7) as emulator:
         done = verify("--config", config_file(tmp_path, emulator))
         # The tap may also ask for the number of users, and counts that.
@@ -187,7 +187,7 @@ def test_a_user_that_changed_is_no_fault_of_the_tap(emulator: Emulator) -> None:
 
 
 def test_what_the_tap_lost_invented_or_altered_is_a_fault(emulator: Emulator) -> None:
-    """A difference that the API itself does not show is told by kind and column."""
+    """A difference that the API itself does not show is reported by kind and column."""
     pool = plain(emulator)
     before = read(pool)
     altered = Users()
@@ -239,7 +239,7 @@ def test_forms_of_one_moment_are_equal(emulator: Emulator) -> None:
 
 
 def test_subs_of_another_form_are_counted(emulator: Emulator) -> None:
-    """Users without `sub`, or with one in upper case, are told apart: no segment has them."""
+    """Users without `sub`, or with one in upper case, are counted: they are in no segment."""
     users = Users()
     row = from_api(next(plain(emulator).users(Reading())))
     sub = row["attributes"]["sub"]

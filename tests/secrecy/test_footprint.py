@@ -30,13 +30,13 @@ programs = {"os.exec", "os.fork", "os.posix_spawn", "os.spawn", "os.system", "su
 def note(event, arguments):
     if event == "open":
         path, _, flags = arguments
-        told = isinstance(path, (str, bytes)) and flags & writing and path
+        noted = isinstance(path, (str, bytes)) and flags & writing and path
     elif event == "socket.connect":
-        told = arguments[1]
+        noted = arguments[1]
     else:
-        told = event in changes | programs and arguments
-    if told:
-        os.write(log, f"{event} {told}\\n".encode())
+        noted = event in changes | programs and arguments
+    if noted:
+        os.write(log, f"{event} {noted}\\n".encode())
 
 sys.addaudithook(note)
 from tap_cognito.cli import main
@@ -45,10 +45,10 @@ main()
 
 
 def test_a_run_makes_no_file_starts_no_program_and_asks_its_endpoint_only(tmp_path: Path) -> None:
-    """A run of all streams, seen by Python's own audit of what a program does."""
+    """A run of all streams does nothing else, by Python's own audit of the process."""
     folder = tmp_path / "folder"
     folder.mkdir()
-    told = tmp_path / "told"
+    noted = tmp_path / "noted"
     with Emulator(Pool(90)) as emulator:
         config = emulator_config(emulator)
         files = {"config": config, "catalog": selected(*NAMES, config=config), "state": {}}
@@ -58,7 +58,7 @@ def test_a_run_makes_no_file_starts_no_program_and_asks_its_endpoint_only(tmp_pa
             path.write_text(json.dumps(content))
             arguments += [f"--{option}", str(path)]
         done = run_program(
-            [sys.executable, "-c", PROGRAM, told, *arguments],
+            [sys.executable, "-c", PROGRAM, noted, *arguments],
             env={
                 **{key: value for key, value in os.environ.items() if "COVERAGE" not in key},
                 "HOME": str(folder),
@@ -68,7 +68,7 @@ def test_a_run_makes_no_file_starts_no_program_and_asks_its_endpoint_only(tmp_pa
             cwd=folder,
         )
         assert done.returncode == 0, done.stderr
-        assert set(told.read_text().splitlines()) == {
+        assert set(noted.read_text().splitlines()) == {
             f"socket.connect {('127.0.0.1', emulator.port)}"
         }
     assert not list(folder.iterdir())

@@ -73,7 +73,7 @@ def written(way: str) -> str:
 @pytest.mark.programs
 @pytest.mark.parametrize("way", WAYS)
 def test_no_secret_passes(way: str) -> None:
-    """By whatever way it gets there, as it is or percent-encoded."""
+    """A secret written to stderr in any way, as it is or percent-encoded, is masked."""
     assert "planted" not in written(way)
     assert "w0rd" not in written(way)
 
@@ -81,7 +81,7 @@ def test_no_secret_passes(way: str) -> None:
 @pytest.mark.programs
 @pytest.mark.parametrize("way", [way for way in WAYS if "exception" in way or "traceback" in way])
 def test_no_text_of_an_exception_passes(way: str) -> None:
-    """It may quote anything, a user's name too: the class and the frames are shown."""
+    """Of an exception the class and the frames are shown, not its text, which may be a user's."""
     assert "Error" in written(way)
     assert "jane" not in written(way)
 
@@ -89,14 +89,14 @@ def test_no_text_of_an_exception_passes(way: str) -> None:
 @pytest.mark.programs
 @pytest.mark.parametrize("way", ["a library", "a record that cannot be formatted"])
 def test_no_value_of_a_library_passes(way: str) -> None:
-    """What it logs is shown without what it is about."""
+    """A library's log line is shown without its values."""
     assert "jane" not in written(way)
 
 
 @pytest.mark.programs
 @pytest.mark.parametrize("way", WAYS)
 def test_no_control_character_passes(way: str) -> None:
-    """No escape sequence, no change of direction, no line that nobody has written."""
+    """Stderr has no escape sequence, no change of direction and no injected line."""
     assert all(letter.isprintable() or letter == "\n" for letter in written(way))
     assert not [code for code in ("u001b", "u202e", "u2028", "u0007") if code in written(way)]
     if way in {"a log", "a value of a log", "a warning", "the SDK's JSON"}:
@@ -106,13 +106,13 @@ def test_no_control_character_passes(way: str) -> None:
 @pytest.mark.programs
 @pytest.mark.parametrize("way", WAYS)
 def test_a_line_is_cut(way: str) -> None:
-    """A code of 300,000 characters does not become a line of that length."""
+    """A code of 300,000 characters doesn't become a line of that length."""
     assert max(map(len, written(way).splitlines()), default=0) < 8_000
 
 
 @pytest.mark.parametrize("text", ["\\", "planted/", "%70", "{[", f"{SECRET} "])
 def test_a_line_of_any_length_is_cleaned(text: str) -> None:
-    """Without time that grows with its square, and with no secret cut in two."""
+    """Long lines are masked in linear time, and no secret in them is cut in two."""
     logs.hide(SECRET)
     began = time.process_time()
     cleaned = logs.clean(text * 300_000)
@@ -122,7 +122,7 @@ def test_a_line_of_any_length_is_cleaned(text: str) -> None:
 
 
 def test_a_secret_is_not_cut_in_two() -> None:
-    """Where a long text ends within a secret, its beginning is not shown."""
+    """Where a long text would be cut within a secret, its beginning isn't shown either."""
     logs.hide(SECRET)
     for length in range(1, len(SECRET)):
         text = "\a" * (logs._READ - length) + SECRET  # noqa: SLF001 - where it is cut
@@ -131,7 +131,7 @@ def test_a_secret_is_not_cut_in_two() -> None:
 
 @pytest.mark.programs
 def test_json_stays_json() -> None:
-    """Meltano reads it: texts are cut one by one."""
+    """A JSON line for Meltano stays valid: its texts are cut one by one."""
     text = f"{SECRET} {'x' * 5_000}"
     (line,) = run(WAYS["the SDK's JSON"].format(text=text)).splitlines()
     record = json.loads(line)
@@ -154,14 +154,14 @@ def test_json_stays_json() -> None:
     ],
 )
 def test_a_secret_is_found_in_any_notation(notation: str) -> None:
-    """As it is, percent-encoded in part or as a whole, or escaped in a literal."""
+    """A secret is masked as it is, percent-encoded in part or as a whole, and escaped."""
     logs.hide(SECRET)
     assert logs.clean(f"before {notation} after") == "before *** after"
 
 
 @pytest.mark.programs
 def test_the_secrets_of_the_environment_are_known() -> None:
-    """Passwords of URLs, and what is called a secret."""
+    """Passwords of URLs and variables that are named like secrets are masked."""
     environment = {
         "AWS_SECRET_ACCESS_KEY": "planted/secret/1",
         "HTTPS_PROXY": "socks5://user:planted%2Fproxy1@127.0.0.1:1",
@@ -177,7 +177,7 @@ def test_the_secrets_of_the_environment_are_known() -> None:
 
 @pytest.mark.parametrize("password", ["a", "reader", "postgres", "tap-cognito", "us-east-1"])
 def test_a_mask_does_not_tell_what_a_password_is(password: str) -> None:
-    """A word that stands in lines anyway is not masked: the mask would show that it is one."""
+    """A password that is a common word isn't masked: the mask would reveal it."""
     line = "tap-cognito: a reader of postgres in us-east-1"
     logs.hide(password)
     assert logs.clean(line) == line

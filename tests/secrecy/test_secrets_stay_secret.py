@@ -34,6 +34,7 @@ from tap_cognito.streams import NAMES
 from tests.support.catalogs import selected
 from tests.support.hostile import ATTACKS, PERSON, TEXTS, Hostile, mutated
 from tests.support.identities import (
+    AUTH_METHODS,
     EXTERNAL_ID,
     IN_ROLE,
     KEY_ID,
@@ -43,8 +44,7 @@ from tests.support.identities import (
     SECRET,
     TEMPORARY,
     TOKEN,
-    WAYS,
-    Stage,
+    SecretStores,
 )
 from tests.support.leaks import Run, found, leaks, people, records
 from tests.support.paths import ROOT
@@ -123,7 +123,7 @@ def emulator() -> Iterator[Emulator]:
 
 @pytest.fixture(scope="module")
 def hostile() -> Iterator[Hostile]:
-    """A pool whose endpoint may be anybody's."""
+    """A pool whose endpoint may be hostile."""
     with Emulator(Pool(90), next_key=NEXT_KEY) as emulator, Hostile(emulator.url) as server:
         yield server
 
@@ -187,13 +187,13 @@ def test_the_search_finds_what_botocore_logs(emulator: Emulator) -> None:
     ],
 )
 def test_the_search_finds_a_secret_in_any_notation(form: str) -> None:
-    """As it is, in part, in a URL and in base64."""
+    """The search finds a planted secret as it is, in part, in a URL and in base64."""
     assert found(f"some {form} text")
 
 
 @pytest.mark.parametrize("before", ["", "a", "aaa/", "token="])
 def test_the_search_finds_a_name_in_a_token(before: str) -> None:
-    """It is base64 within base64; whatever stands before it, and whoever it is."""
+    """The search finds base64 within base64, whatever stands before it, and whoever it is."""
     token = tokens.encode("listing", (1,), NEXT_KEY)
     assert found(f"{before}{token}")
     assert leaks(Run(0, "", f"{before}{token}"))
@@ -204,14 +204,14 @@ def test_the_search_finds_a_name_in_a_token(before: str) -> None:
 # Runs that succeed
 
 
-@pytest.mark.parametrize("name", WAYS)
+@pytest.mark.parametrize("name", AUTH_METHODS)
 def test_a_run_that_succeeds_says_nothing_secret(
-    name: str, at: Stage, emulator: Emulator, log_config: Mapping[str, str]
+    name: str, stores: SecretStores, emulator: Emulator, log_config: Mapping[str, str]
 ) -> None:
-    """By every way in, with every logger at DEBUG and in structured logs."""
-    way = WAYS[name](at)
-    emulator.credentials = way.signer
-    ran = run(config(emulator, **way.settings), env={**log_config, **way.environ(at)})
+    """No authentication method leaks, with every logger at DEBUG and in structured logs."""
+    method = AUTH_METHODS[name](stores)
+    emulator.credentials = method.signer
+    ran = run(config(emulator, **method.settings), env={**log_config, **method.environ(stores)})
     assert ran.status == 0, ran.stderr
     assert len(records(ran.stdout)) == 90
     assert '"type":"STATE"' in ran.stdout
@@ -222,7 +222,7 @@ def test_a_run_that_succeeds_says_nothing_secret(
 def test_all_streams_say_nothing_secret(
     hostile: Hostile, catalog: Any, log_config: Mapping[str, str]
 ) -> None:
-    """Nothing about a user either, in nothing but the records."""
+    """All streams together write neither a secret, nor a user outside of their records."""
     hostile.reset("nothing", times=0)
     ran = run(config(hostile, **TEMPORARY), env=log_config, catalog=catalog)
     assert ran.status == 0, ran.stderr
@@ -231,17 +231,19 @@ def test_all_streams_say_nothing_secret(
     assert not leaks(ran, people(ran.stdout))
 
 
-def test_a_catalog_holds_nothing_secret(at: Stage, log_config: Mapping[str, str]) -> None:
-    """Discovery with all secrets set."""
+def test_a_catalog_holds_nothing_secret(
+    stores: SecretStores, log_config: Mapping[str, str]
+) -> None:
+    """Discovery with all secrets set prints none of them."""
     settings = {
         "user_pool_id": "us-east-1_AbCdEf",
         "aws_access_key_id": KEY_ID,
         "api_key_id": NAME,
-        "vault_url": at.vault.url(),
+        "vault_url": stores.vault.url(),
         "aws_session_token": TOKEN,
         **IN_ROLE,
     }
-    ran = run(settings, "--discover", env={**log_config, **at.environment})
+    ran = run(settings, "--discover", env={**log_config, **stores.environment})
     assert ran.status == 0, ran.stderr
     assert json.loads(ran.stdout)["streams"]
     assert not leaks(ran)
@@ -250,16 +252,16 @@ def test_a_catalog_holds_nothing_secret(at: Stage, log_config: Mapping[str, str]
 # Credentials that fail
 
 
-def _wrong(setting: str) -> Callable[[Stage, Emulator], dict[str, str]]:
+def _wrong(setting: str) -> Callable[[SecretStores, Emulator], dict[str, str]]:
     return lambda *_: {**TEMPORARY, setting: f"{TEMPORARY[setting][:-4]}wrong"}
 
 
-def _expired(_: Stage, emulator: Emulator) -> dict[str, str]:
+def _expired(_: SecretStores, emulator: Emulator) -> dict[str, str]:
     emulator.credentials = {KEY_ID: Credential(SECRET, TOKEN, time.time() - 1)}
     return TEMPORARY
 
 
-def _denied(_: Stage, emulator: Emulator) -> dict[str, str]:
+def _denied(_: SecretStores, emulator: Emulator) -> dict[str, str]:
     emulator.denied = {"cognito-idp:ListUsers"}
     return TEMPORARY
 
@@ -272,12 +274,12 @@ def _role_wrongly_signed(*_: object) -> dict[str, str]:
     return {**TEMPORARY, **IN_ROLE, "aws_secret_access_key": f"{SECRET}wrong"}
 
 
-def _token_loop(_: Stage, emulator: Emulator) -> dict[str, str]:
+def _token_loop(_: SecretStores, emulator: Emulator) -> dict[str, str]:
     emulator.token_loop = 1
     return TEMPORARY
 
 
-def _token_refused(_: Stage, emulator: Emulator) -> dict[str, str]:
+def _token_refused(_: SecretStores, emulator: Emulator) -> dict[str, str]:
     emulator.token_lifetime, emulator.refuse_filter = 1, True
     return TEMPORARY
 
@@ -290,18 +292,18 @@ class _ForOneRequest(dict[str, Credential]):
         return super().__getitem__(key)._replace(expires=None if self.left >= 0 else 0.0)
 
 
-def _expires_on_the_way(_: Stage, emulator: Emulator) -> dict[str, str]:
+def _expires_on_the_way(_: SecretStores, emulator: Emulator) -> dict[str, str]:
     emulator.credentials = _ForOneRequest({KEY_ID: Credential(SECRET, TOKEN)})
     return TEMPORARY
 
 
 def _vault(
     change: Callable[[str], str], reference: str = NAME
-) -> Callable[[Stage, Emulator], dict[str, str]]:
-    return lambda at, _: {
+) -> Callable[[SecretStores, Emulator], dict[str, str]]:
+    return lambda stores, _: {
         "aws_access_key_id": KEY_ID,
         "api_key_id": reference,
-        "vault_url": change(at.vault.url()),
+        "vault_url": change(stores.vault.url()),
     }
 
 
@@ -309,12 +311,12 @@ def _two_lines(*_: object) -> dict[str, str]:
     return {**TEMPORARY, "aws_session_token": f"{TOKEN}\n"}
 
 
-def _not_json(at: Stage, _: Emulator) -> dict[str, str]:
-    reference = at.places["secret", "aws_secret_access_key"] + "#key"
+def _not_json(stores: SecretStores, _: Emulator) -> dict[str, str]:
+    reference = stores.places["secret", "aws_secret_access_key"] + "#key"
     return {**TEMPORARY, "aws_secret_access_key": reference}
 
 
-FAILURES: dict[str, tuple[Callable[[Stage, Emulator], dict[str, str]], str]] = {
+FAILURES: dict[str, tuple[Callable[[SecretStores, Emulator], dict[str, str]], str]] = {
     "wrong-key-id": (_wrong("aws_access_key_id"), "UnrecognizedClientException"),
     "wrong-secret": (_wrong("aws_secret_access_key"), "InvalidSignatureException"),
     "wrong-token": (_wrong("aws_session_token"), "UnrecognizedClientException"),
@@ -327,7 +329,10 @@ FAILURES: dict[str, tuple[Callable[[Stage, Emulator], dict[str, str]], str]] = {
     "role-wrongly-signed": (_role_wrongly_signed, "InvalidSignatureException"),
     "two-lines": (_two_lines, "`aws_session_token` is empty or contains a line break"),
     "no-json": (_not_json, "is not a JSON object"),
-    "both": (lambda at, _: {**TEMPORARY, "api_key_id": NAME, "vault_url": at.vault.url()}, "both"),
+    "both": (
+        lambda stores, _: {**TEMPORARY, "api_key_id": NAME, "vault_url": stores.vault.url()},
+        "both",
+    ),
     "no-such-scheme": (lambda *_: {**TEMPORARY, "aws_session_token": f"x://{TOKEN}"}, "no known"),
     "vault-not-there": (_vault(lambda url: re.sub(r":\d+/", ":1/", url)), "nothing listens there"),
     "vault-password": (_vault(lambda url: url.replace("25c@", "25cx@")), "or the password"),
@@ -347,12 +352,12 @@ FAILURES: dict[str, tuple[Callable[[Stage, Emulator], dict[str, str]], str]] = {
 
 @pytest.mark.parametrize("name", FAILURES)
 def test_credentials_that_fail_say_nothing_secret(
-    name: str, at: Stage, emulator: Emulator, log_config: Mapping[str, str]
+    name: str, stores: SecretStores, emulator: Emulator, log_config: Mapping[str, str]
 ) -> None:
-    """Whatever the reason, with every logger at DEBUG: what failed, and no secret."""
+    """Each failure of credentials is explained without a secret, with every logger at DEBUG."""
     prepare, expected = FAILURES[name]
-    settings = config(emulator, **prepare(at, emulator))
-    ran = run(settings, env={**log_config, **at.environment})
+    settings = config(emulator, **prepare(stores, emulator))
+    ran = run(settings, env={**log_config, **stores.environment})
     assert ran.status == 1
     assert expected in ran.stderr
     assert "DEBUG" in ran.stderr
@@ -360,11 +365,11 @@ def test_credentials_that_fail_say_nothing_secret(
 
 
 def test_what_a_vault_answers_is_not_repeated(
-    at: Stage, emulator: Emulator, log_config: Mapping[str, str]
+    stores: SecretStores, emulator: Emulator, log_config: Mapping[str, str]
 ) -> None:
-    """An error that a function of the database raises may hold anything."""
+    """The text of an error that a database function raises isn't in the message."""
     function = "function vault._crypto_aead_det_decrypt(secret text) returns text"
-    with at.vault.server.connect(at.vault.name) as connection:
+    with stores.vault.server.connect(stores.vault.name) as connection:
         (before,) = connection.execute(
             "select pg_get_functiondef('vault._crypto_aead_det_decrypt'::regproc)"
         ).fetchone() or ("",)
@@ -372,15 +377,15 @@ def test_what_a_vault_answers_is_not_repeated(
             f"create or replace {function} language plpgsql as "
             f"$$ begin raise exception '{SECRET}' using detail = '{PERSON}'; end $$".encode()
         )
-    settings = _vault(str)(at, emulator)
-    ran = run(config(emulator, **settings), env={**log_config, **at.environment})
-    with at.vault.server.connect(at.vault.name) as connection:
+    settings = _vault(str)(stores, emulator)
+    ran = run(config(emulator, **settings), env={**log_config, **stores.environment})
+    with stores.vault.server.connect(stores.vault.name) as connection:
         connection.execute(before.encode())
     assert "it answers with SQLSTATE P0001" in ran.stderr
     assert not leaks(ran)
 
 
-# Settings, variables, files and arguments that nobody expects
+# Settings, variables, files and arguments of unexpected content
 
 
 @pytest.mark.programs
@@ -388,7 +393,7 @@ def test_what_a_vault_answers_is_not_repeated(
 def test_a_secret_in_any_setting_is_not_repeated(
     name: str, hostile: Hostile, log_config: Mapping[str, str]
 ) -> None:
-    """As text, as a URL, in a list or as a name; whether the setting accepts it or not."""
+    """A secret in any setting isn't shown: as text, URL, list or name, accepted or not."""
     hostile.reset("nothing", times=0)
     for value in (
         *(SECRET, PASSWORD, [SECRET], {SECRET: SECRET}, f"{SECRET}\n", f"\x1b[31m{SECRET}"),
@@ -401,7 +406,7 @@ def test_a_secret_in_any_setting_is_not_repeated(
 
 @pytest.mark.programs
 def test_a_secret_in_place_of_a_name_is_not_repeated(log_config: Mapping[str, str]) -> None:
-    """A setting that does not exist is named only if its name is one that somebody may mean."""
+    """An unknown setting is named only if its name resembles that of a setting."""
     for name in (SECRET, KEY_ID, PERSON, f"{SECRET}: {PERSON}"):
         assert not leaks(run({"user_pool_id": "a_1", name: name}, env=log_config))
 
@@ -411,7 +416,7 @@ def test_a_secret_in_place_of_a_name_is_not_repeated(log_config: Mapping[str, st
 def test_a_reference_that_is_the_secret_already_is_not_repeated(
     setting: str, hostile: Hostile, log_config: Mapping[str, str]
 ) -> None:
-    """A shell has replaced the variable; by every scheme there is, and one that is not."""
+    """A secret that a shell has put after any scheme, known or not, isn't shown."""
     hostile.reset("nothing", times=0)
     nowhere = {
         f"AWS_ENDPOINT_URL_{name}": "http://127.0.0.1:1" for name in ("SECRETS_MANAGER", "SSM")
@@ -438,7 +443,7 @@ def botocore_variables() -> list[str]:
 def test_a_secret_in_any_variable_is_not_repeated(
     variable: str, hostile: Hostile, log_config: Mapping[str, str]
 ) -> None:
-    """Whatever botocore makes of it."""
+    """A secret in any variable that botocore reads isn't shown."""
     hostile.reset("nothing", times=0)
     for value in (
         SECRET,
@@ -455,7 +460,7 @@ def test_a_secret_in_any_variable_is_not_repeated(
 def test_a_file_with_anything_in_it_is_not_repeated(
     seed: int, hostile: Hostile, catalog: Any, log_config: Mapping[str, str]
 ) -> None:
-    """A config, a catalog or a state that is right but for one place of it."""
+    """A config, catalog or state with a secret in any one place is read without showing it."""
     hostile.reset("nothing", times=0)
     option = ("config", "catalog", "state")[seed % 3]
     bookmark = {"replication_key": "updated_at", "replication_key_value": "2026-01-01T00:00:00"}
@@ -472,7 +477,7 @@ def test_a_file_with_anything_in_it_is_not_repeated(
     stdout = "".join(
         line
         for line in ran.stdout.splitlines(keepends=True)
-        # A catalog's own columns are what the target is told.
+        # A catalog's own columns are in the target's SCHEMA.
         if not line.startswith('{"type":"SCHEMA"') or option != "catalog"
     )
     assert not leaks(ran._replace(stdout=stdout), people(ran.stdout))
@@ -481,7 +486,7 @@ def test_a_file_with_anything_in_it_is_not_repeated(
 @pytest.mark.programs
 @pytest.mark.parametrize("option", ["config", "catalog", "state"])
 def test_a_file_that_is_no_json_is_not_repeated(option: str, log_config: Mapping[str, str]) -> None:
-    """Text, another encoding, a key twice, an unfinished object."""
+    """A file with text, another encoding, a repeated key or an unfinished object isn't quoted."""
     for content in (
         *(SECRET.encode(), PERSON.encode("utf-16"), f'["{SECRET}"]'.encode()),
         *(f'{{"{SECRET}": {PERSON}'.encode(), b"\x00planted", b'{"planted": NaN}', b""),
@@ -494,7 +499,7 @@ def test_a_file_that_is_no_json_is_not_repeated(option: str, log_config: Mapping
 
 @pytest.mark.programs
 def test_a_secret_in_any_argument_is_not_repeated(log_config: Mapping[str, str]) -> None:
-    """In the place of a file, of an option or of nothing."""
+    """A secret in the place of a file, an option or a stray argument isn't shown."""
     inline = json.dumps({"aws_secret_access_key": SECRET})
     for arguments in (
         *(["--config", inline], ["--config", SECRET], ["--catalog", inline], ["--state", inline]),
@@ -535,7 +540,7 @@ def test_a_secret_in_any_argument_is_not_repeated(log_config: Mapping[str, str])
 def test_a_map_expression_is_not_repeated(
     maps: dict[str, Any], hostile: Hostile, log_config: Mapping[str, str]
 ) -> None:
-    """One that works, one that does not, and one that fails on a record."""
+    """An expression that works, that doesn't, or that fails on a record isn't quoted."""
     hostile.reset("nothing", times=0)
     given = config(hostile, **TEMPORARY, stream_maps={"users": maps})
     ran = run(given, env=log_config)
@@ -552,7 +557,7 @@ def test_a_map_expression_is_not_repeated(
 def test_an_answer_with_anything_in_it_is_not_repeated(
     seed: int, hostile: Hostile, catalog: Any, log_config: Mapping[str, str]
 ) -> None:
-    """Each operation answers as it should but for one place; or with one of AWS's codes."""
+    """An answer with a secret in any one place, or with an error code, isn't quoted."""
     hostile.reset(("mutated", "known code")[seed % 2], seed=seed)
     ran = run(config(hostile, **TEMPORARY), env=log_config, catalog=catalog)
     assert ran.status in {0, 1}
@@ -564,7 +569,7 @@ def test_an_answer_with_anything_in_it_is_not_repeated(
 def test_an_endpoint_of_somebody_else_is_not_repeated(
     attack: str, hostile: Hostile, catalog: Any, log_config: Mapping[str, str]
 ) -> None:
-    """Codes, texts, headers, pages and redirects with the request and a person in them."""
+    """Codes, texts, headers, pages and redirects of a hostile endpoint aren't quoted."""
     hostile.reset(attack, times=2)
     ran = run(config(hostile, **TEMPORARY), env=log_config, catalog=catalog)
     assert ran.status in {0, 1}
@@ -590,7 +595,7 @@ def test_each_operation_alone_may_be_attacked(
 @pytest.mark.parametrize("level", ["DEBUG", "INFO", "WARNING", "ERROR"])
 @pytest.mark.parametrize("attack", ["an echo as code", "forbidden page", "nothing"])
 def test_no_level_says_more(attack: str, level: str, hostile: Hostile) -> None:
-    """With the SDK's own logging, without a logging config."""
+    """No level of the SDK's own logging shows a secret."""
     hostile.reset(attack, times=1)
     ran = run(config(hostile, **TEMPORARY), env={**NOBODY, "TAP_COGNITO_LOGLEVEL": level})
     assert not leaks(ran, people(ran.stdout))
@@ -599,21 +604,21 @@ def test_no_level_says_more(attack: str, level: str, hostile: Hostile) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_run_that_is_stopped_says_nothing_secret(
     number: signal.Signals,
-    at: Stage,
+    stores: SecretStores,
     emulator: Emulator,
     log_config: Mapping[str, str],
     tmp_path: Path,
 ) -> None:
-    """In the middle of a request, with its place in the program shown at DEBUG."""
+    """Stopped during a request, a run shows its place at DEBUG, and no secret."""
     emulator.latency = 60
     path = tmp_path / "config.json"
     path.write_text(json.dumps(config(emulator, **{**TEMPORARY, **IN_ROLE})))
-    emulator.credentials = at.issuer.issued
+    emulator.credentials = stores.issuer.issued
     arrived = threading.Event()
     emulator.before_request(1, arrived.set)
     with subprocess.Popen(
         [sys.executable, "-m", "tap_cognito", "--config", path],
-        env={**log_config, **at.environment},
+        env={**log_config, **stores.environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -633,7 +638,7 @@ def test_a_run_that_is_stopped_says_nothing_secret(
 
 @pytest.mark.programs
 def test_about_marks_the_secret_settings() -> None:
-    """Each of them, and no other; an example is not a secret."""
+    """`--about` marks each secret setting and no other; an example isn't a secret."""
     ran = run(None, "--about", "--format=json")
     known = json.loads(ran.stdout)["settings"]["properties"]
     secret = {*TEMPORARY, "aws_assume_role_external_id", "vault_url"}
@@ -642,7 +647,7 @@ def test_about_marks_the_secret_settings() -> None:
 
 
 def test_meltano_hides_the_secret_settings() -> None:
-    """`sensitive: true` stands at each of them, and at no other."""
+    """meltano.yml has `sensitive: true` at each secret setting, and at no other."""
     project = yaml.safe_load((ROOT / "meltano.yml").read_text())
     (tap,) = project["plugins"]["extractors"]
     sensitive = {setting["name"] for setting in tap["settings"] if setting.get("sensitive")}

@@ -156,7 +156,7 @@ def test_any_bookmark_and_method_are_taken_or_refused(
     ],
 )
 def test_a_fault_names_its_file(run: Any, option: str, content: bytes, fault: str) -> None:
-    """What is wrong with a file is told with the file's name."""
+    """A message about a file's content has the file's name."""
     status, (error,) = run(**{option: content})
     assert status == 1
     assert fault in error.getMessage()
@@ -236,7 +236,7 @@ def test_a_state_of_another_form_is_refused(
 def test_a_bookmark_without_an_offset_is_utc(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever the time zone of the machine: one second after the epoch is a date of a run."""
+    """A bookmark without offset is UTC in any time zone: a second after the epoch is valid."""
     monkeypatch.setenv("TZ", "Pacific/Kiritimati")
     time.tzset()
     try:
@@ -289,14 +289,14 @@ def test_a_short_or_older_catalog_is_read(
 
 
 def test_a_streams_older_selected_counts(run: Any, capfd: pytest.CaptureFixture[str]) -> None:
-    """At the root of a stream, where there is no metadata that says otherwise."""
+    """`selected` at a stream's root counts where no metadata says otherwise."""
     assert not columns_of(run, capfd, catalog_of(metadata=None, selected=False))
     root: dict[str, Any] = {"breadcrumb": [], "metadata": {"selected": True}}
     assert columns_of(run, capfd, catalog_of(metadata=[root], selected=False))
 
 
 def test_a_key_column_cannot_be_deselected(run: Any, capfd: pytest.CaptureFixture[str]) -> None:
-    """Whatever the metadata says: a record without its key cannot be loaded."""
+    """A key column is sent whatever the metadata says: a record without key can't be loaded."""
     metadata = [
         {"breadcrumb": [], "metadata": {"selected": True}},
         *(
@@ -337,7 +337,7 @@ def test_a_catalog_that_cannot_work_is_refused(
 
 
 def test_a_config_file_that_is_missing_is_named(tmp_path: Path) -> None:
-    """A path that leads nowhere is told with the system's reason."""
+    """A path without a file is named with the system's reason."""
     with pytest.raises(TapCognitoError, match=r"nowhere\.json: No such file"):
         files.load_config(str(tmp_path / "nowhere.json"))
 
@@ -346,7 +346,7 @@ def test_a_config_file_that_is_missing_is_named(tmp_path: Path) -> None:
     "text", ['{"aws_secret_access_key": "planted"}', "planted/secret", "planted\0secret", "a" * 999]
 )
 def test_what_is_no_config_file_is_not_repeated(text: str) -> None:
-    """It may be the settings themselves, or a secret."""
+    """An argument that is no file, and may be a secret, isn't quoted."""
     with pytest.raises(TapCognitoError) as raised:
         files.load_config(text)
     assert str(raised.value).startswith("--config")
@@ -357,7 +357,7 @@ def test_what_is_no_config_file_is_not_repeated(text: str) -> None:
 def test_the_secrets_of_a_config_are_masked_as_soon_as_it_is_read(
     setting: str, tmp_path: Path
 ) -> None:
-    """Not only when they are used: what fails before could show them."""
+    """Secrets of a config are masked before anything can fail and show them."""
     secret = f"planted+{setting}"
     path = tmp_path / "config.json"
     path.write_text(json.dumps({setting: secret}))
@@ -367,7 +367,7 @@ def test_the_secrets_of_a_config_are_masked_as_soon_as_it_is_read(
 
 @pytest.mark.parametrize("option", ["config", "catalog", "state"])
 def test_a_file_may_begin_with_a_byte_order_mark(run: Any, emulator: Emulator, option: str) -> None:
-    """As some editors write it."""
+    """A byte-order mark, as some editors write it, is skipped."""
     content = {"config": emulator_config(emulator), "catalog": CATALOG, "state": {}}[option]
     assert run(**{option: b"\xef\xbb\xbf" + json.dumps(content).encode()}) == (0, [])
 
@@ -375,7 +375,7 @@ def test_a_file_may_begin_with_a_byte_order_mark(run: Any, emulator: Emulator, o
 @pytest.mark.programs
 @pytest.mark.parametrize("option", ["--config", "--catalog", "--state"])
 def test_a_file_that_is_longer_than_the_memory_is_refused(tmp_path: Path, option: str) -> None:
-    """After 64 MiB, and not when the memory is full."""
+    """A file is refused after 64 MiB, before it fills the memory."""
     path, large = tmp_path / "config.json", tmp_path / "large.json"
     path.write_text('{"user_pool_id": "us-east-1_AbCdEf"}')
     large.touch()
@@ -434,14 +434,14 @@ def test_a_variable_that_cannot_be_read_is_named(
 def test_a_variable_is_read_as_its_setting_has_it(
     monkeypatch: pytest.MonkeyPatch, variable: str, value: str, expected: Any
 ) -> None:
-    """Each type of setting."""
+    """A variable of each type of setting is parsed by that type."""
     monkeypatch.setenv("TAP_COGNITO_USER_POOL_ID", "us-east-1_AbCdEf")
     monkeypatch.setenv(f"TAP_COGNITO_{variable}", value)
     assert TapCognito(parse_env_config=True).config[variable.lower()] == expected
 
 
 def test_no_env_file_is_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither above the installation nor in the current folder: the environment is all there is."""
+    """With --config=ENV no `.env` is read, neither above the installation nor in the folder."""
     place = Path(dotenv.__file__).parents[1]
     path = place / ".env"
     assert not path.exists()
@@ -457,7 +457,7 @@ def test_no_env_file_is_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.programs
 def test_a_config_may_come_through_a_pipe() -> None:
-    """Secrets need not lie on a disk: what can be read once only is enough."""
+    """A config that can be read only once, as from a pipe, works."""
     done = run_program(
         [sys.executable, "-m", "tap_cognito", "--config", "/dev/stdin", "--discover"],
         input='{"user_pool_id": "us-east-1_AbCdEf"}',

@@ -95,7 +95,7 @@ def test_a_map_decides_what_is_sent(capfd: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_map_of_a_column_that_is_not_selected_is_refused() -> None:
-    """The expression would not find it; to remove it again is no problem."""
+    """A map that computes from an unselected column is refused; one that removes it isn't."""
     catalog = selected("users", without=["email"], config=CONFIG)
     maps: dict[str, Any] = {"users": {"email": "md5(email)"}}
     with pytest.raises(TapCognitoError, match="the column `email`, which is not selected"):
@@ -105,7 +105,7 @@ def test_a_map_of_a_column_that_is_not_selected_is_refused() -> None:
 
 @pytest.mark.programs
 def test_a_map_of_another_form_is_one_short_line() -> None:
-    """Not the JSON Schema of all maps."""
+    """A map of the wrong type is one line, without the JSON Schema of all maps."""
     run = run_tap({**CONFIG, "stream_maps": {"users": {"email": 5}}})
     (line,) = [line for line in run.stderr.splitlines() if " ERROR " in line]
     assert "`stream_maps` is not valid" in line
@@ -125,7 +125,7 @@ def test_a_map_of_another_form_is_one_short_line() -> None:
 def test_an_expression_that_fails_on_a_record_is_named(
     maps: dict[str, Any], column: str, reason: str
 ) -> None:
-    """With its column, and without what it says or what is in the record."""
+    """The line names the column, and quotes neither the expression nor the record."""
     tap = TapCognito(config={**CONFIG, "stream_maps": {"users": maps}})
     with pytest.raises(Exception, match=r".") as raised:
         tap.mapper.stream_maps["users"][0].transform({"username": "jane", "email": None})

@@ -50,8 +50,8 @@ LEFT_OUT: dict[str, dict[str, str]] = {
     },
     "identity_providers": {"ProviderDetails.*": "names are an allow-list of their own"},
     "app_clients": {
-        "ClientSecret": "the secret; `has_secret` tells whether there is one",
-        "ClientSecretArn": "where the secret lies; `has_secret` tells whether there is one",
+        "ClientSecret": "the secret; `has_secret` says whether there is one",
+        "ClientSecretArn": "where the secret lies; `has_secret` says whether there is one",
         "AnalyticsConfiguration.ExternalId": _SECRET,
     },
     "user_pool": {

@@ -174,7 +174,7 @@ def usernames(tap: TapCognito) -> list[str]:
 
 
 def errors(run: subprocess.CompletedProcess[str]) -> list[str]:
-    """The lines of the log that tell of an error."""
+    """The lines of the log that are errors."""
     return [line for line in run.stderr.splitlines() if "| ERROR " in line]
 
 
@@ -214,7 +214,7 @@ class Loaded(NamedTuple):
 
 @pytest.fixture(scope="module")
 def loaded(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Loaded:
-    """A large pool, loaded; every logger was told to tell all it does."""
+    """A large pool, loaded with every logger at DEBUG."""
     folder = tmp_path_factory.mktemp("streams")
     log_config = folder / "logging.yaml"
     log_config.write_text(json.dumps(LOG_CONFIG))
@@ -235,7 +235,7 @@ def loaded(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Load
 
 
 class Unhurried(RateLimiter):
-    """A pace that counts requests and lets nobody wait."""
+    """A pace that counts requests, without a wait."""
 
     def __init__(self, limit: float) -> None:
         super().__init__(limit)
@@ -248,7 +248,7 @@ class Unhurried(RateLimiter):
 
 @pytest.fixture
 def unhurried(monkeypatch: pytest.MonkeyPatch) -> list[Unhurried]:
-    """The paces that are made while the test runs, none of which lets anybody wait."""
+    """The paces that are made while the test runs, none of which waits."""
     made: list[Unhurried] = []
 
     def pace(limit: float) -> Unhurried:
@@ -388,7 +388,7 @@ def test_columns_that_are_not_selected_are_nowhere(
 def test_providers_are_only_described_for_columns_that_need_it(
     small: Emulator, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Without mapping and identifiers nobody asks for details, which hold the secrets."""
+    """Without columns that need them the details, which hold secrets, aren't requested."""
     dropped = ("provider_details", "attribute_mapping", "acr_mapping", "idp_identifiers")
     catalog = selected("identity_providers", without=dropped)
     TapCognito(config=emulator_config(small), catalog=catalog).sync_all()
@@ -556,7 +556,7 @@ def test_gone_is_asked_not_assumed(
 def test_a_stream_that_fails_keeps_no_other_from_being_read(
     small: Emulator, code: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Whatever the reason, the rest is read, users first; in Python too the run then fails."""
+    """Whatever the failure, the rest is read, users first; in Python too the run then fails."""
     small.refused = {"ListGroups": code}
     catalog = selected(*TABLES)
     with pytest.raises(StreamsFailedError) as failure:
@@ -595,7 +595,7 @@ def test_a_replica_is_read_in_its_own_region(caplog: pytest.LogCaptureFixture) -
 def test_a_filter_is_left_to_cognito(
     user_filter: str, matches: Callable[[Wire], bool], unhurried: list[Unhurried]
 ) -> None:
-    """All requests are of one chain and carry the filter as it was set; what matches comes out."""
+    """The filter is sent as it was set in one listing; the users that match come out."""
     with Emulator(Pool(2_000)) as emulator:
         tap = TapCognito(config=emulator_config(emulator, user_filter=user_filter))
         found = usernames(tap)

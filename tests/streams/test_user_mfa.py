@@ -54,7 +54,7 @@ def test_users_are_asked_for_side_by_side_at_the_pace(capfd: pytest.CaptureFixtu
 
 
 def test_sixteen_requests_at_most_are_under_way(capfd: pytest.CaptureFixture[str]) -> None:
-    """However many users wait: the endpoint and the machine have other things to do."""
+    """However many users wait, at most sixteen requests are sent at a time."""
     with Emulator(Pool(120), latency=0.05) as emulator:
         read(emulator, capfd)
     ends = [(request.received, 1) for request in emulator.log.requests]
@@ -64,7 +64,7 @@ def test_sixteen_requests_at_most_are_under_way(capfd: pytest.CaptureFixture[str
 
 
 def test_users_do_not_pile_up(capfd: pytest.CaptureFixture[str]) -> None:
-    """A page of users is asked for when those of the page before it are nearly done."""
+    """The next page of users is requested when those of the page before are nearly done."""
     with Emulator(Pool(600)) as emulator:
         read(emulator, capfd)
     waiting, most = 0, 0
@@ -84,7 +84,7 @@ FAULTS: dict[str, Mapping[str, Any]] = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_each_user_comes_once(fault: str, capfd: pytest.CaptureFixture[str]) -> None:
-    """Whatever befalls the list of users, each is asked for once and sent once."""
+    """Whatever happens to the listing, each user is asked for once and sent once."""
     with Emulator(Pool(400)) as emulator:
         rows = answered(emulator)
         for name, value in FAULTS[fault].items():
@@ -94,7 +94,7 @@ def test_each_user_comes_once(fault: str, capfd: pytest.CaptureFixture[str]) -> 
 
 
 def test_a_filter_decides_who_is_asked_for(capfd: pytest.CaptureFixture[str]) -> None:
-    """With `user_filter` the users are those of the filter, and nobody asks for their number."""
+    """With `user_filter` only its users are read, and the estimate isn't requested."""
     with Emulator(Pool(300)) as emulator:
         names = {user["Username"] for user in emulator.pool.users() if not user["Enabled"]}
         rows = [row for row in answered(emulator) if row["username"] in names]
@@ -104,7 +104,7 @@ def test_a_filter_decides_who_is_asked_for(capfd: pytest.CaptureFixture[str]) ->
 
 
 def test_the_end_is_in_sight() -> None:
-    """The number of users is known from the first record on."""
+    """The progress knows the number of users from the first record on."""
     with Emulator(Pool(130)) as emulator:
         source = UserDetails(pool_of(emulator))
         batches = parallel.read([[source]], lambda _, items: items)
@@ -112,7 +112,7 @@ def test_the_end_is_in_sight() -> None:
 
 
 def test_a_user_is_no_step_of_the_state(capfd: pytest.CaptureFixture[str]) -> None:
-    """The state isn't written for each user: nobody could go on behind one."""
+    """The state isn't written for each user, from which no run could resume."""
     with Emulator(Pool(130)) as emulator:
         config = emulator_config(emulator)
         TapCognito(config=config, catalog=selected("user_mfa")).sync_all()
@@ -129,7 +129,7 @@ def test_a_user_is_no_step_of_the_state(capfd: pytest.CaptureFixture[str]) -> No
     ],
 )
 def test_a_mirror_takes_no_silence_for_an_empty_pool(denied: set[str], reason: str) -> None:
-    """A pool that returns nobody, and doesn't say that it is empty, fails the mirror."""
+    """An empty list from a pool that doesn't say that it is empty fails the mirror."""
     pool = Pool(0)
     pool.estimate = 7
     with Emulator(pool, denied=denied) as emulator:

@@ -1,4 +1,4 @@
-"""Every way in, with planted secrets: where they lie, and the services that give or check them."""
+"""Authentication methods with planted secrets, and the services that store or check these."""
 
 from __future__ import annotations
 
@@ -140,8 +140,8 @@ class Issuer:
 
     Attributes:
         known: Who may assume the role, by access key id.
-        lifetime: Seconds that credentials last by what their holder is told.
-        truth: Seconds that they really last; without it, what is told.
+        lifetime: Seconds that credentials last as their holder sees it.
+        truth: Seconds that they really last; without it, `lifetime`.
         issued: The credentials so far, by access key id.
         requests: The parameters of what was asked for.
     """
@@ -241,8 +241,8 @@ FORMS = ("env", "file", "secret", "secret-json", "secret-arn", "ssm", "supabase-
 
 
 @dataclass
-class Stage:
-    """Where everything lies that a way in needs."""
+class SecretStores:
+    """What holds the secrets of the authentication methods: a Vault, AWS's services, files."""
 
     vault: Vault
     aws_url: str
@@ -288,7 +288,7 @@ class Stage:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment of a run: nobody's AWS, other keys, and what references name."""
+        """The environment of a run: no AWS configuration, other keys, and what references name."""
         services = ("SECRETS_MANAGER", "SSM")
         return {
             "AWS_CONFIG_FILE": str(self.folder / "config"),
@@ -311,17 +311,17 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Way:
-    """One way in: settings, what the environment adds, and whose signature must come of it."""
+class AuthMethod:
+    """Settings, what the environment adds, and whose signature must come of them."""
 
     settings: dict[str, str]
     signer: Mapping[str, Credential]
     environment: Mapping[str, str | None] = field(default_factory=dict)
     """`None` takes a variable away."""
 
-    def environ(self, stage: Stage) -> dict[str, str]:
+    def environ(self, stores: SecretStores) -> dict[str, str]:
         """The environment of a run."""
-        merged = {**stage.environment, **self.environment}
+        merged = {**stores.environment, **self.environment}
         return {name: value for name, value in merged.items() if value is not None}
 
 
@@ -330,49 +330,56 @@ TEMPORARY_SIGNER = {KEY_ID: Credential(SECRET, TOKEN)}
 _NO_KEYS: dict[str, str | None] = dict.fromkeys(OTHER)
 
 
-def _in_vault(reference: str) -> Callable[[Stage], Way]:
-    def way(at: Stage) -> Way:
-        settings = {"api_key_id": reference, "vault_url": at.vault.url()}
-        return Way({"aws_access_key_id": KEY_ID, **settings}, PERMANENT_SIGNER)
+def _in_vault(reference: str) -> Callable[[SecretStores], AuthMethod]:
+    def method(stores: SecretStores) -> AuthMethod:
+        settings = {"api_key_id": reference, "vault_url": stores.vault.url()}
+        return AuthMethod({"aws_access_key_id": KEY_ID, **settings}, PERMANENT_SIGNER)
 
-    return way
-
-
-def _by_reference(form: str) -> Callable[[Stage], Way]:
-    return lambda at: Way(at.references(form, *TEMPORARY), TEMPORARY_SIGNER)
+    return method
 
 
-def _web_identity(at: Stage) -> Way:
-    (at.folder / "identity").write_text(TOKEN)
-    variables = {"AWS_ROLE_ARN": ROLE, "AWS_WEB_IDENTITY_TOKEN_FILE": str(at.folder / "identity")}
-    return Way({}, at.issuer.issued, {**_NO_KEYS, **variables})
+def _by_reference(form: str) -> Callable[[SecretStores], AuthMethod]:
+    return lambda stores: AuthMethod(stores.references(form, *TEMPORARY), TEMPORARY_SIGNER)
 
 
-WAYS: dict[str, Callable[[Stage], Way]] = {
-    "key-pair": lambda _: Way(PAIR, PERMANENT_SIGNER),
-    "temporary-keys": lambda _: Way(TEMPORARY, TEMPORARY_SIGNER),
+def _web_identity(stores: SecretStores) -> AuthMethod:
+    (stores.folder / "identity").write_text(TOKEN)
+    variables = {
+        "AWS_ROLE_ARN": ROLE,
+        "AWS_WEB_IDENTITY_TOKEN_FILE": str(stores.folder / "identity"),
+    }
+    return AuthMethod({}, stores.issuer.issued, {**_NO_KEYS, **variables})
+
+
+AUTH_METHODS: dict[str, Callable[[SecretStores], AuthMethod]] = {
+    "key-pair": lambda _: AuthMethod(PAIR, PERMANENT_SIGNER),
+    "temporary-keys": lambda _: AuthMethod(TEMPORARY, TEMPORARY_SIGNER),
     "vault-name": _in_vault(NAME),
     "vault-id": _in_vault(ID),
     "vault-key-id": _in_vault(KEY_OF_ONE),
     **{f"reference-{form}": _by_reference(form) for form in FORMS},
-    "profile": lambda at: Way(at.profile(), TEMPORARY_SIGNER),
-    "environment": lambda _: Way(
+    "profile": lambda stores: AuthMethod(stores.profile(), TEMPORARY_SIGNER),
+    "environment": lambda _: AuthMethod(
         {}, TEMPORARY_SIGNER, {name.upper(): value for name, value in TEMPORARY.items()}
     ),
-    "container": lambda at: Way(
+    "container": lambda stores: AuthMethod(
         {},
-        at.issuer.issued,
+        stores.issuer.issued,
         {
             **_NO_KEYS,
-            "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{at.issuer.url}/container",
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{stores.issuer.url}/container",
             "AWS_CONTAINER_AUTHORIZATION_TOKEN": TOKEN,
         },
     ),
     "web-identity": _web_identity,
-    "role-on-keys": lambda at: Way({**TEMPORARY, **IN_ROLE}, at.issuer.issued),
-    "role-on-profile": lambda at: Way(
-        {**at.profile(), **IN_ROLE, **at.references("secret", "aws_assume_role_external_id")},
-        at.issuer.issued,
+    "role-on-keys": lambda stores: AuthMethod({**TEMPORARY, **IN_ROLE}, stores.issuer.issued),
+    "role-on-profile": lambda stores: AuthMethod(
+        {
+            **stores.profile(),
+            **IN_ROLE,
+            **stores.references("secret", "aws_assume_role_external_id"),
+        },
+        stores.issuer.issued,
     ),
 }
 
@@ -381,9 +388,9 @@ _numbers = itertools.count(1)
 
 
 @contextlib.contextmanager
-def stage(postgres: Postgres, aws_url: str, folder: Path) -> Iterator[Stage]:
-    """Set the stage for all ways in."""
+def secret_stores(postgres: Postgres, aws_url: str, folder: Path) -> Iterator[SecretStores]:
+    """Make what the authentication methods need."""
     vault = Vault(postgres, f"planted_{next(_numbers)}")
     vault.create()
     with Issuer(TEMPORARY_SIGNER) as issuer:
-        yield Stage(vault, aws_url, folder, issuer)
+        yield SecretStores(vault, aws_url, folder, issuer)

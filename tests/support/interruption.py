@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def at_rest(emulator: Emulator) -> int:
-    """Wait until no more requests come because nobody takes the answers, and count all."""
+    """Wait until no more requests come because no answers are taken, and count all."""
     while True:
         count = emulator.log.count()
         time.sleep(0.5)

@@ -1,4 +1,4 @@
-"""The search for what a run must not tell: planted secrets, and people."""
+"""The search for what a run must not show: planted secrets, and people."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def unwrapped(text: str) -> str:
 
 
 def _decoded(run: str) -> str:
-    # Where the first of four characters is, nobody knows, and the padding isn't part of the run.
+    # Where the first of four characters is isn't known, and the padding isn't part of the run.
     starts = (run[start:] + "A" * ((start - len(run)) % 4) for start in range(4))
     return " ".join(base64.b64decode(start).decode("utf-8", "replace") for start in starts)
 
@@ -60,14 +60,14 @@ def found(text: str) -> list[str]:
     return shown + [place for place in PLACES if place in unwrapped(text)]
 
 
-def leaks(run: Run, somebody: set[str] | frozenset[str] = frozenset()) -> list[str]:
-    """What a run has told that it must not: to anybody, or in the records."""
+def leaks(run: Run, persons: set[str] | frozenset[str] = frozenset()) -> list[str]:
+    """What a run has shown that it must not: outside of the records, or in them."""
     lines = run.stdout.splitlines(keepends=True)
     said = "".join(line for line in lines if not line.startswith('{"type":"RECORD"')) + run.stderr
     loaded = "".join(line for line in lines if line.startswith('{"type":"RECORD"'))
     everything = unwrapped(said)
     return [
         *found(said),
-        *(person for person in somebody if person in everything),
+        *(person for person in persons if person in everything),
         *re.findall(r"\S*planted\S*", loaded, re.IGNORECASE),
     ]

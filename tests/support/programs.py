@@ -81,7 +81,7 @@ def load(
         nothing = stack.enter_context(Path(os.devnull).open("r+"))
         log = stack.enter_context(_scratch())
         read, write = os.pipe()
-        # Closed when the programs have them: each is told of the other's end.
+        # Closed when the programs have them, so that each sees the other's end.
         with os.fdopen(read) as source, os.fdopen(write, "w") as sink:
             tap = start(stack, reader, env, nothing, sink, log)
             postgres = start(stack, loader, env, source, nothing, log)

@@ -32,7 +32,7 @@ NOT_SHOWN = "an invalid URL"
     ],
 )
 def test_scheme_host_and_port_are_shown(url: str, shown: str | None) -> None:
-    """No user, password, path or query; and nothing where these can't be told apart."""
+    """User, password, path and query are not; nothing is where these can't be separated."""
     assert origin(url) == (shown or url)
 
 
@@ -73,5 +73,5 @@ def test_loopback_is_this_machine(host: str, expected: bool) -> None:
     ],
 )
 def test_only_its_own_names_are_cognito(host: str, expected: bool) -> None:
-    """Below amazonaws.com there are hosts of anybody's."""
+    """Only Cognito's own hosts below amazonaws.com count, where others may have theirs."""
     assert is_cognito(f"https://{host}/") == expected

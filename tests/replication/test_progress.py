@@ -1,4 +1,4 @@
-"""What the log tells of a scan while it runs, and at its end."""
+"""What the log says of a scan while it runs, and at its end."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def lines(  # noqa: PLR0913 - two fixtures, and what the tests vary
 def test_every_few_seconds_a_line_tells_how_far_it_is(
     clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Users, about how many there are, speed and what is left; the pool is asked once."""
+    """Each line has users, estimate, speed and time left; the pool is described once."""
     with Emulator(Pool(1_200)) as emulator:
         said = lines(emulator, clock, caplog, seconds=3.0)
         assert emulator.log.count("DescribeUserPool") == 1
@@ -74,7 +74,7 @@ def test_every_few_seconds_a_line_tells_how_far_it_is(
 def test_what_an_earlier_run_has_read_counts(
     clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A scan that goes on tells how far both runs are; its speed is its own."""
+    """A resumed scan counts the users of both runs, and the speed of its own."""
     with Emulator(Pool(1_200)) as emulator:
         left = sum(sub_of(user).startswith("f") for user in emulator.pool.users())
         said = lines(emulator, clock, caplog, seconds=6.0, done=DIGITS[:-1])
@@ -87,7 +87,7 @@ def test_what_an_earlier_run_has_read_counts(
 def test_without_the_permission_it_tells_what_it_knows(
     clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A reader who may not call DescribeUserPool sees no estimate, and reads all the same."""
+    """Without DescribeUserPool the lines lack the estimate, and the scan goes on."""
     with Emulator(Pool(1_200), denied={"cognito-idp:DescribeUserPool"}) as emulator:
         said = lines(emulator, clock, caplog, seconds=3.0)
         assert emulator.log.count("DescribeUserPool") == 1
@@ -98,10 +98,10 @@ def test_without_the_permission_it_tells_what_it_knows(
 def test_a_part_of_the_pool_is_compared_with_no_estimate(
     clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Where only some users are read, the pool is not asked how many it has."""
+    """With a filter the pool isn't asked for its estimate."""
     with Emulator(Pool(200)) as emulator:
-        everybody = 'username ^= ""'
-        assert lines(emulator, clock, caplog, seconds=3.0, user_filter=everybody) == [
+        every_user = 'username ^= ""'
+        assert lines(emulator, clock, caplog, seconds=3.0, user_filter=every_user) == [
             "120 users, 20 users/s",
             "200 users, 17 users/s",
             "Read 200 users with 4 requests (0 throttled) in 12.0 s, 17 users/s",
@@ -112,7 +112,7 @@ def test_a_part_of_the_pool_is_compared_with_no_estimate(
 def test_a_short_scan_tells_only_what_it_was(
     clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A scan of a second has no line on the way, and does not ask how many users there are."""
+    """A scan of a second logs its end only, and doesn't ask for an estimate."""
     with Emulator(Pool(60)) as emulator:
         assert lines(emulator, clock, caplog, seconds=1.0) == [
             "Read 60 users with 1 requests (0 throttled) in 1.0 s, 60 users/s"
@@ -123,7 +123,7 @@ def test_a_short_scan_tells_only_what_it_was(
 def test_the_last_line_counts_throttled_requests(
     clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Requests that were refused for coming too soon are among the requests, and told apart."""
+    """The last line counts throttled requests among all, and apart from them."""
     faults = Faults(("throttling-burst",), limit=2)
     with Emulator(Pool(60), faults=faults) as emulator:
         assert lines(emulator, clock, caplog, seconds=0.5) == [
@@ -132,7 +132,7 @@ def test_the_last_line_counts_throttled_requests(
 
 
 def test_an_empty_pool_has_a_line_too(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
-    """No users in no time is nothing to divide by."""
+    """The line of a pool without users, read in no time, divides nothing by zero."""
     with Emulator(Pool(0)) as emulator:
         assert lines(emulator, clock, caplog, seconds=0.0) == [
             "Read 0 users with 1 requests (0 throttled) in 0.0 s, 0 users/s"
@@ -157,12 +157,12 @@ def test_an_empty_pool_has_a_line_too(clock: Clock, caplog: pytest.LogCaptureFix
 def test_a_line_tells_nothing_that_makes_no_sense(
     count: int, total: int | None, seconds: float, text: str
 ) -> None:
-    """An estimate is shown as long as it can be one, and the rest only with a speed."""
+    """An estimate below the users read isn't shown, nor a time left without a speed."""
     assert progress.format_progress("users", count, total, seconds) == text
 
 
 def test_many_pools_have_a_line_of_their_own() -> None:
-    """Pools done, users, requests per second and what is left."""
+    """With many pools a line has pools done, users, requests a second and time left."""
     line = progress.format_pools("users", 1_200, done=40, pools=200, rate=24.0, seconds=6.7)
     assert line == "40 of 200 pools, 1,200 users, 24.0 requests/s, about 27 s left"
     line = progress.format_pools("users", 0, done=0, pools=200, rate=0.0, seconds=5.0)
