@@ -1,0 +1,1 @@
+{{ loaded('group_memberships', {'group_name': 'text'}) }}

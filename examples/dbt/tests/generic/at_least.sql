@@ -1,0 +1,4 @@
+{# A number is null or not smaller. #}
+{% test at_least(model, column_name, minimum) %}
+select {{ column_name }} from {{ model }} where {{ column_name }} < {{ minimum }}
+{% endtest %}
