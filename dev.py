@@ -109,7 +109,7 @@ def lock() -> None:
     """Pin versions that pyproject.toml allows, for every Python and system.
 
     dev.txt has the newest of everything, build.txt and meltano.txt have parts of it, mutation.txt
-    adds to it, and lowest.txt has the oldest that the package allows.
+    adds to it, dbt.txt is apart from it, and lowest.txt has the oldest that the package allows.
     """
     say(f"Renewing {LOCK.parent.relative_to(ROOT)}/")
     compile_ = (
@@ -122,6 +122,8 @@ def lock() -> None:
         ("build.txt", *part, "build"),
         ("meltano.txt", *part, "meltano"),
         ("mutation.txt", *part, "mutation"),
+        # Wheels only: newer versions of dbt build a part of it from what no hash covers.
+        ("dbt.txt", "--only-binary", ":all:", "--group", "dbt"),
         ("lowest.txt", "--resolution", "lowest-direct", "pyproject.toml"),
     ):
         run_uv(*compile_, *arguments, "--output-file", str(LOCK.with_name(name)))

@@ -21,6 +21,13 @@ PROJECT = Path(__file__).resolve().parent.parent
 PLUGINS = Path(sys.prefix) / "meltano"
 """Where the plugins stay installed: in `.venv`, which is replaced when the lock changes."""
 
+WITH_HISTORY = PROJECT / "examples" / "dbt"
+"""The project that also builds the users' history and models, with dbt."""
+
+# A URL, as uv takes a space in these variables for the end of a path.
+_LOCK = (PROJECT / "requirements" / "dev.txt").as_uri()
+_LOCKED = {"UV_BUILD_CONSTRAINT": _LOCK, "UV_CONSTRAINT": _LOCK}
+
 _FOREIGN = ("AWS_", "MELTANO_", "PG", "TAP_COGNITO_", "TARGET_POSTGRES_")
 
 
@@ -39,6 +46,7 @@ class Meltano:
         tap: Settings of tap-cognito.
         postgres: The server to load into.
         database: The database to load into.
+        project: The folder of the project.
     """
 
     def __init__(
@@ -47,13 +55,15 @@ class Meltano:
         tap: Mapping[str, str],
         postgres: Postgres,
         database: str = "postgres",
+        project: Path = PROJECT,
     ) -> None:
         self._stack = stack
+        self._project = project
         scratch = stopping.folder(stack)
         self._env_file = scratch / "empty.env"
         self._env_file.touch()
-        # A URL, as uv takes a space in these variables for the end of a path.
-        lock = (PROJECT / "requirements" / "dev.txt").as_uri()
+        # Each project has plugins of its own: they are installed relative to it.
+        own = "" if project == PROJECT else f"-{project.name}"
         settings = {f"TAP_COGNITO_{name.upper()}": value for name, value in tap.items()}
         target = {
             "host": postgres.host,
@@ -69,10 +79,9 @@ class Meltano:
             "MELTANO_CLI_DISABLE_VERSION_CHECK": "true",
             "MELTANO_DATABASE_URI": f"sqlite:///{scratch / 'meltano.db'}",
             "MELTANO_SEND_ANONYMOUS_USAGE_STATS": "false",
-            "MELTANO_SYS_DIR_ROOT": str(PLUGINS),
+            "MELTANO_SYS_DIR_ROOT": f"{PLUGINS}{own}",
             "TMPDIR": str(scratch),
-            "UV_BUILD_CONSTRAINT": lock,
-            "UV_CONSTRAINT": lock,
+            **_LOCKED,
             "XDG_STATE_HOME": str(scratch),
         }
 
@@ -82,6 +91,19 @@ class Meltano:
         return stopping.start(
             self._stack,
             [meltano, "--env-file", self._env_file, *arguments],
-            cwd=PROJECT,
+            cwd=self._project,
             env=self.environment,
         ).wait()
+
+    def install(self) -> int:
+        """Install the plugins in their locked versions and return the exit status."""
+        if code := self("install", "tap-cognito", "target-postgres"):
+            return code
+        if self._project != WITH_HISTORY:
+            return 0
+        # dbt has a lock of its own, which contradicts this one.
+        locked = {name: self.environment.pop(name) for name in _LOCKED}
+        try:
+            return self("install", "dbt-postgres")
+        finally:
+            self.environment |= locked

@@ -25,6 +25,7 @@ SERVER = ("host", "user", "password", "database")
 
 RUN = {
     ("docs/credentials.md", "sql"): "identity/test_credentials.py",
+    ("docs/history.md", "sql"): "history/test_plain_sql.py",
     ("docs/install.md", "pip install /path"): "documents/test_documented_commands.py",
     ("docs/install.md", "pip wheel"): "documents/test_documented_commands.py",
     ("docs/install.md", "set -o pipefail"): "documents/test_documented_commands.py",

@@ -231,7 +231,7 @@ def pins(name: str) -> dict[str, tuple[str, ...]]:
 
 
 @pytest.mark.parametrize(
-    "name", ["build.txt", "dev.txt", "lowest.txt", "meltano.txt", "mutation.txt"]
+    "name", ["build.txt", "dbt.txt", "dev.txt", "lowest.txt", "meltano.txt", "mutation.txt"]
 )
 def test_everything_locked_has_hashes(name: str) -> None:
     """Each line of a lock pins a version and its hashes."""
