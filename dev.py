@@ -133,7 +133,7 @@ def run_uv(*arguments: str) -> None:
     """Run uv in the locked version."""
     found = re.search(r"^uv==.*?[^\\]$", LOCK.read_text(), re.MULTILINE | re.DOTALL)
     if not found:
-        fail(f"{LOCK.relative_to(ROOT)} does not pin uv")
+        fail(f"{LOCK.relative_to(ROOT)} doesn't pin uv")
     pin, stamp = found[0] + "\n", TOOLS / "uv.txt"
     if not stamp.is_file() or stamp.read_text() != pin:
         pip = [base_python(), "-m", "pip"]

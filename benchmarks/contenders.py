@@ -145,7 +145,7 @@ def aws() -> Contender:
 
 
 def runs(program: str) -> bool:
-    """Tell whether a program is installed and works."""
+    """Return whether a program is installed and works."""
     with contextlib.suppress(OSError):
         done = subprocess.run([program, "--version"], capture_output=True, check=False)
         return done.returncode == 0

@@ -70,7 +70,7 @@ class Run:
 
 
 class IncompleteError(Exception):
-    """A program failed, or did not read every user once."""
+    """A program failed, or didn't read every user once."""
 
 
 def measure(contender: Contender, emulation: Emulation) -> Run:
@@ -81,7 +81,7 @@ def measure(contender: Contender, emulation: Emulation) -> Run:
         emulation: The pool.
 
     Raises:
-        IncompleteError: If it failed, or did not read every user once.
+        IncompleteError: If it failed, or didn't read every user once.
     """
     with ExitStack() as stack:
         url, pool_id = _serve(stack, emulation)

@@ -32,7 +32,7 @@ class Details(dict[str, Any]):
     """
 
     def __init__(self, derive: Callable[[str], Any]) -> None:
-        """Derive what was not set from a user's name."""
+        """Derive what wasn't set from a user's name."""
         super().__init__()
         self._derive = derive
 

@@ -56,7 +56,7 @@ class UserDetails:
         if "DeviceConfiguration" not in pool.description:
             message = "Device tracking is not enabled for the user pool."
             raise ApiError("InvalidUserPoolConfigurationException", message)
-        # The only one of these operations that is not said to answer UserNotFoundException.
+        # The only one of these operations that isn't said to answer UserNotFoundException.
         found = pool.devices[_name(pool, parameters, "ResourceNotFoundException")]
         size = self._size("AdminListDevices", paging.limit(parameters, "Limit"))
         return paging.page_of(found, parameters, "Devices", "PaginationToken", size=size)

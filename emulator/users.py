@@ -177,18 +177,18 @@ class Users:
             self._mfa[self._ordinal(username)] = settings
 
     def remove_sub(self, *usernames: str) -> None:
-        """Let users have no `sub`; KeyError if one of them does not exist."""
+        """Let users have no `sub`; KeyError if one of them doesn't exist."""
         for username in usernames:
             self.change(username, {"sub": None})
 
     def capitalize_sub(self, *usernames: str) -> None:
-        """Let users have their `sub` in upper case; KeyError if one of them does not exist."""
+        """Let users have their `sub` in upper case; KeyError if one of them doesn't exist."""
         for username in usernames:
             sub = self._subs.sub(self._ordinal(username))
             self.change(username, {"sub": sub and sub.upper()})
 
     def hide(self, *usernames: str) -> None:
-        """Let users come in no listing by `sub`; KeyError if one of them does not exist.
+        """Let users come in no listing by `sub`; KeyError if one of them doesn't exist.
 
         A listing without a filter and a look-up by name return them all the same.
         """

@@ -36,6 +36,6 @@ def dumps(value: object) -> str:
 
 
 def user(members: Wire) -> Wire:
-    """Return a user with its members in the service's order, those that it does not have last."""
+    """Return a user with its members in the service's order, those that it doesn't have last."""
     known = {name: members[name] for name in _USER if name in members}
     return {**known, **members}

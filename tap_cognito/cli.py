@@ -38,7 +38,7 @@ class Terminated(BaseException):
 def main() -> None:
     """Run `tap-cognito` with the process's arguments.
 
-    Every failure is one line on stderr and an exit status that is not 0; a traceback, without
+    Every failure is one line on stderr and an exit status that isn't 0; a traceback, without
     values, is shown at log level DEBUG only.
     """
     status = 1
@@ -53,7 +53,7 @@ def main() -> None:
         _ignore_signals()  # none may raise once the exit has begun
     except Terminated as end:
         name = signal.Signals(end.number).name
-        status = _fail(f"stopped by {name}: the run is not complete", end, 128 + end.number)
+        status = _fail(f"stopped by {name}: the run isn't complete", end, 128 + end.number)
         _flush()
     finally:
         # Don't join readers blocked on I/O; they hold no data.
@@ -107,32 +107,32 @@ def _command() -> int:
         return _fail(str(error), error)
     except SingerSDKError as error:  # its text may quote the config
         return _fail(
-            f"the SDK refuses the config or the catalog ({type(error).__name__}): check "
+            f"the SDK rejected the config or catalog ({type(error).__name__}): check "
             "`stream_maps` first",
             error,
         )
     except BrokenPipeError as error:
-        return _fail("the target has closed its input: the run is not complete", error)
+        return _fail("the target has closed its input: the run isn't complete", error)
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        return _fail(f"{reason}: the run is not complete", error)
+        return _fail(f"{reason}: the run isn't complete", error)
     return status
 
 
 def _explain_usage(error: Any) -> str:
-    """What is wrong with the arguments, without those that are no option: they may be secret."""
+    """Explain what is wrong with the arguments, without unknown ones: they may be secret."""
     name = getattr(error, "option_name", None) or "an option"
     name = name if re.fullmatch(r"--[a-z-]{1,20}", name) else "an option"
     kind = type(error).__name__
     if kind == "NoSuchOption":
-        return f"{name} does not exist"
+        return f"{name} doesn't exist"
     if kind == "BadOptionUsage":
-        return f"{name} lacks its value, or has one that it does not take"
+        return f"{name} has no value, or an invalid one"
     if parameter := getattr(error, "param", None):
         cause = error.__context__
-        reason = cause.strerror if isinstance(cause, OSError) else "a value that it does not take"
+        reason = cause.strerror if isinstance(cause, OSError) else "invalid value"
         return f"{parameter.opts[0]}: {reason}"
-    return "there are arguments that are no option"
+    return "unexpected arguments"
 
 
 def _fail(message: str, error: BaseException, status: int = 1) -> int:

@@ -80,7 +80,7 @@ _CODE = re.compile(r"[\w.]{1,80}")
 
 
 def classify(error: BaseException) -> ErrorKind:
-    """Say what a failed request was.
+    """Classify a failed request.
 
     Args:
         error: What boto3 raised.
@@ -112,7 +112,7 @@ def classify(error: BaseException) -> ErrorKind:
 
 
 def error_code(error: BaseException) -> str:
-    """Give AWS's code of an error, such as `AccessDeniedException`.
+    """Return AWS's code of an error, such as `AccessDeniedException`.
 
     Whoever answers may put anything there: what doesn't look like a code isn't repeated.
 
@@ -130,7 +130,7 @@ def error_code(error: BaseException) -> str:
 
 
 def http_status(error: BaseException) -> int:
-    """Give the HTTP status of an error, 0 where there was no answer."""
+    """Return the HTTP status of an error, 0 where there was no answer."""
     if not isinstance(error, ClientError):
         return 0
     return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") or 0)

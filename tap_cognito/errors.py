@@ -1,4 +1,4 @@
-"""The errors shown to the user."""
+"""Errors shown to the user."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 class TapCognitoError(Exception):
-    """A run cannot go on, for a reason that its user can mend.
+    """A run can't go on, for a reason that its user can mend.
 
     The message is one line: what is wrong, which setting or permission it is about and what to do.
     It holds no secret and nothing about a user of the pool. The command line prints it without a
@@ -40,10 +40,10 @@ class InvalidParameterError(TapCognitoError):
 
 
 class StreamsFailedError(TapCognitoError):
-    """Some streams or pools could not be read; the others were.
+    """Some streams or pools couldn't be read; the others were.
 
     Attributes:
-        failures: What could not be read and why, in the order in which it failed.
+        failures: What couldn't be read and why, in the order in which it failed.
     """
 
     def __init__(self, failures: list[TapCognitoError]) -> None:

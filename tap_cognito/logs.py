@@ -1,4 +1,4 @@
-"""The one door of stderr: what passes it holds no secret, no control character and no value.
+"""Redacts everything written to stderr: no secret, control character or value gets through.
 
 `install` puts it in place, for the command line. From then on whatever writes to `sys.stderr`
 passes `clean`, and every log record is made by `_Record`, whatever handler takes it.
@@ -72,7 +72,7 @@ _secrets = _Secrets()
 def hide(*values: str | None) -> None:
     """Mask values in all that is written to stderr from now on.
 
-    A short value that could be a word or a name, such as a password `postgres`, is not masked:
+    A short value that could be a word or a name, such as a password `postgres`, isn't masked:
     the mask in a well-known line would tell what it is. The texts themselves never hold one.
 
     Args:
@@ -111,10 +111,10 @@ def clean(text: str) -> str:
 def install() -> None:
     """Put the door in place, before anything is logged."""
     hide(*_secrets_of_environment())
-    if sys.stderr is not None and not isinstance(sys.stderr, _Door):
-        sys.stderr = _Door(sys.stderr)
+    if sys.stderr is not None and not isinstance(sys.stderr, _RedactingStream):
+        sys.stderr = _RedactingStream(sys.stderr)
     logging.setLogRecordFactory(_Record)
-    logging.raiseExceptions = False  # a record that cannot be formatted would be shown raw
+    logging.raiseExceptions = False  # a record that can't be formatted would be shown raw
     logging.captureWarnings(capture=True)
     sys.excepthook = _log_exception
     threading.excepthook = lambda hook: _log_exception(
@@ -152,7 +152,7 @@ class _Record(logging.LogRecord):
         return clean(super().getMessage())
 
 
-class _Door(io.TextIOBase):
+class _RedactingStream(io.TextIOBase):
     """A stderr that takes whole lines and cleans each."""
 
     def __init__(self, stream: TextIO) -> None:

@@ -15,14 +15,14 @@ _COGNITO = re.compile(
 
 
 def origin(url: str) -> str:
-    """Give what may be shown of a URL.
+    """Return what may be shown of a URL.
 
     Args:
         url: Any text.
 
     Returns:
         Scheme, host and port: no user, password, path or query, any of which may be secret. A
-        text whose host cannot be told for sure is not shown at all.
+        text whose host can't be told for sure isn't shown at all.
     """
     try:
         parts = urlsplit(url)
@@ -37,7 +37,7 @@ def origin(url: str) -> str:
 
 
 def is_private(url: str) -> bool:
-    """Say whether nobody on the network can read what is sent to a URL.
+    """Return whether nobody on the network can read what is sent to a URL.
 
     Args:
         url: A URL that boto3 accepts.
@@ -49,7 +49,7 @@ def is_private(url: str) -> bool:
 
 
 def is_loopback(url: str) -> bool:
-    """Say whether a URL leads to this machine.
+    """Return whether a URL leads to this machine.
 
     Args:
         url: A URL that boto3 accepts.
@@ -65,7 +65,7 @@ def is_loopback(url: str) -> bool:
 
 
 def is_cognito(url: str) -> bool:
-    """Say whether a URL leads to AWS's own Cognito, over a VPC endpoint too.
+    """Return whether a URL leads to AWS's own Cognito, over a VPC endpoint too.
 
     Args:
         url: A URL that boto3 accepts.

@@ -25,7 +25,7 @@ _LONGEST_WAIT = 5.0
 
 
 class ReadingError(Exception):
-    """The API cannot be read; the message names the error and nothing else of the response."""
+    """The API can't be read; the message names the error and nothing else of the response."""
 
 
 @dataclass

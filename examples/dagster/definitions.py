@@ -33,7 +33,7 @@ places = dg.StaticPartitionsDefinition(
 
 
 def schema(place: str) -> str:
-    """Give the schema of a partition: two mirrors can't share a table."""
+    """Return the schema of a partition: two mirrors can't share a table."""
     return f"cognito_{place}".replace("-", "_")
 
 

@@ -201,7 +201,7 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
         "start_date",
         th.DateTimeType,
         title="Start date",
-        description="For INCREMENTAL replication: users last changed before it are not sent.",
+        description="For INCREMENTAL replication: users last changed before it aren't sent.",
         examples=["2026-01-01T00:00:00Z"],
     ),
     th.Property(
@@ -251,7 +251,7 @@ def pools(config: Mapping[str, Any]) -> list[str]:
 
 
 def region(config: Mapping[str, Any]) -> str | None:
-    """Give the region of the first pool; STS and secret stores are asked there.
+    """Return the region of the first pool; STS and secret stores are asked there.
 
     Args:
         config: The tap's settings.

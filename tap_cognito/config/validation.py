@@ -1,4 +1,4 @@
-"""What is refused before the first request, and in which words.
+"""Validates settings before the first request.
 
 No value of a string is ever repeated: any of them may be a secret that was put in the wrong place.
 """
@@ -72,7 +72,7 @@ def normalize(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str,
 
 
 def validate(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
-    """Say what is wrong with a configuration.
+    """Find what is wrong with a configuration.
 
     Args:
         config: The tap's settings, normalized.
@@ -99,7 +99,7 @@ def read_environment(environ: Mapping[str, str], schema: Mapping[str, Any]) -> d
         The settings that are set, by name, each of its type.
 
     Raises:
-        TapCognitoError: If a value is not of the type of its setting; no value is repeated.
+        TapCognitoError: If a value isn't of the type of its setting; no value is repeated.
     """
     config, problems = {}, []
     for name, setting in schema["properties"].items():
@@ -118,7 +118,7 @@ def read_environment(environ: Mapping[str, str], schema: Mapping[str, Any]) -> d
 def _read_json(*kinds: type) -> Callable[[str], Any]:
     def read(text: str) -> Any:
         value = json.loads(text)
-        # NaN, which JSON does not have, is not equal to itself.
+        # NaN, which JSON doesn't have, isn't equal to itself.
         if not isinstance(value, kinds) or value != value:  # noqa: PLR0124
             raise ValueError
         return value
@@ -154,7 +154,7 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
         yield "`region` is set but `user_pool_ids` names several regions: leave `region` out"
     if "aws_access_key_id" in given and not given & {"aws_secret_access_key", "api_key_id"}:
         yield (
-            "`aws_access_key_id` is set but `aws_secret_access_key` or `api_key_id` is not: "
+            "`aws_access_key_id` is set but `aws_secret_access_key` or `api_key_id` isn't: "
             "set both, or neither"
         )
     uses_vault = "api_key_id" in given or any(
@@ -180,25 +180,25 @@ def _endpoint_problems(config: Mapping[str, Any]) -> Iterator[str]:
         if urls.is_loopback(url) or urls.is_cognito(url):
             return
     except ValueError:
-        yield "`endpoint_url` is not a valid URL: set it to one such as https://cognito.example.com"
+        yield "`endpoint_url` isn't a valid URL: set it to one such as https://cognito.example.com"
         return
     for name in _SENT_AS_THEY_ARE:
         # Otherwise whoever writes the config could send any file or secret to a host of theirs.
         if "://" in config.get(name, ""):
             yield (
-                f"`{name}` is a reference but `endpoint_url` is not AWS's, and the value is sent "
+                f"`{name}` is a reference but `endpoint_url` isn't AWS's, and the value is sent "
                 "there: leave one of them out, or put the key into the environment or a profile"
             )
 
 
 def _filter_problems(config: Mapping[str, Any]) -> Iterator[str]:
-    """What Cognito would not take, by the documentation of ListUsers' `Filter`."""
+    """What Cognito wouldn't take, by the documentation of ListUsers' `Filter`."""
     parts = re.fullmatch(r"\s*([^\s=^]+)\s*(\^?=)\s*(.*?)\s*", config["user_filter"], re.DOTALL)
     fault = ""
     if not parts:
         fault = "not a valid condition"
     elif parts[1] not in SEARCHABLE:
-        fault = "its attribute cannot be searched"
+        fault = "its attribute can't be searched"
     elif not re.fullmatch(r'"([^"\\]|\\.)*"', parts[3], re.DOTALL):
         fault = (
             'the value must be one text in double quotes, with \\" for a quote in it; '
@@ -215,7 +215,7 @@ def _date_problems(config: Mapping[str, Any]) -> Iterator[str]:
     try:
         parse_date(config["start_date"])
     except ValueError:
-        yield "`start_date` is not a valid date: write it as 2026-01-01T00:00:00Z"
+        yield "`start_date` isn't a valid date: write it as 2026-01-01T00:00:00Z"
 
 
 _OF_VALUES: dict[str, Callable[[Mapping[str, Any]], Iterator[str]]] = {
@@ -232,7 +232,7 @@ def _explain(error: ValidationError, config: Mapping[str, Any], schema: Mapping[
         return "; ".join(_unknown(name, known) for name in config if name not in known)
     if not error.path:
         needed, given = re.findall(r"'(\w+)'", error.message)
-        return f"`{given}` is set but `{needed}` is not: set both, or neither"
+        return f"`{given}` is set but `{needed}` isn't: set both, or neither"
     # Below the name of the setting may stand anything.
     name = str(error.path[0])
     if error.validator == "type" and len(error.path) == 1:
@@ -241,15 +241,15 @@ def _explain(error: ValidationError, config: Mapping[str, Any], schema: Mapping[
     if error.validator == "enum":
         return f"`{name}` must be one of: {', '.join(map(str, rule))}"
     if error.instance == "":
-        return f"`{name}` is empty: give it a value, or leave it out"
+        return f"`{name}` is empty: set it, or leave it out"
     shown = f" ({error.instance})" if isinstance(error.instance, (int, float)) else ""
     advice = known[name].get("advice", "see its description in `tap-cognito --about`")
-    return f"`{name}` is not valid{shown}: {advice}"
+    return f"`{name}` isn't valid{shown}: {advice}"
 
 
 def _unknown(name: object, known: Mapping[str, Any]) -> str:
     if not re.fullmatch(r"[A-Za-z_]{1,40}", str(name)):
-        return "a name is not a setting: `tap-cognito --about` lists them all"
+        return "a name isn't a setting: `tap-cognito --about` lists them all"
     similar = difflib.get_close_matches(str(name), known, n=1)
     advice = f"did you mean `{similar[0]}`?" if similar else "`tap-cognito --about` lists them all"
-    return f"`{name}` is not a setting: {advice}"
+    return f"`{name}` isn't a setting: {advice}"

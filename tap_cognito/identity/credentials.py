@@ -43,12 +43,10 @@ _NOT_FOUND = (
     "where boto3's default chain finds some (environment, profile, role)"
 )
 _PROFILE_NOT_FOUND = (
-    "`aws_profile` or AWS_PROFILE names a profile that is not in the shared AWS config: "
+    "`aws_profile` or AWS_PROFILE names a profile that isn't in the shared AWS config: "
     "`aws configure list-profiles` shows what is"
 )
-_EXPIRED = (
-    "the credentials that AWS handed out have expired already: check the clock of this machine"
-)
+_EXPIRED = "the credentials from AWS have already expired: check this machine's clock"
 _TRUST = (
     "the role's trust policy must allow the identity that assumes it, with the external id that it "
     "asks for, and that identity needs sts:AssumeRole on the role: check `aws_assume_role_arn` and "
@@ -196,7 +194,7 @@ def _is_on_this_machine(proxy: str) -> bool:
 
 
 def _explain(error: Exception, source: str) -> TapCognitoError:
-    """Say in one line which credentials cannot be had; `source` is the name of a provider."""
+    """Explain in one line which credentials are missing; `source` is the name of a provider."""
     if isinstance(error, TapCognitoError):
         return error
     if isinstance(error, ProfileNotFound):
@@ -211,7 +209,7 @@ def _explain(error: Exception, source: str) -> TapCognitoError:
     if isinstance(error, PartialCredentialsError):
         reason = "an access key id or secret is missing"
     elif isinstance(error, ConfigParseError):
-        reason = "a file cannot be parsed"
+        reason = "a file can't be parsed"
     elif isinstance(error, (ConnectionError, HTTPClientError)):
         reason = f"no answer, {type(error).__name__}"
     else:

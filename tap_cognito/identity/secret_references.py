@@ -59,7 +59,7 @@ def resolve_secrets(config: Mapping[str, Any]) -> dict[str, Any]:
         `api_key_id`. All secrets in them are masked on stderr from now on.
 
     Raises:
-        CredentialsError: If a reference cannot be resolved, or what it stands for cannot be a
+        CredentialsError: If a reference can't be resolved, or what it stands for can't be a
             secret; the text names the setting and says why.
     """
     resolved = dict(config)
@@ -84,13 +84,13 @@ def _resolve(setting: str, value: str, sources: _Sources) -> str:
     if separator and not (setting == "vault_url" and is_postgres_url(value)):
         if scheme not in SCHEMES:
             schemes = ", ".join(f"{known}://" for known in SCHEMES)
-            raise CredentialsError(f"{subject} is a reference of no known scheme: {schemes}")
+            raise CredentialsError(f"{subject} uses an unknown scheme; supported: {schemes}")
         subject = f"{subject}: the reference {scheme}://…"
         try:
             value = SCHEMES[scheme](place, sources)
         except TapCognitoError as error:
-            raise CredentialsError(f"{subject} cannot be resolved: {error}") from None
-        subject += " leads to a value that"
+            raise CredentialsError(f"{subject} can't be resolved: {error}") from None
+        subject += " resolves to a value that"
     logs.hide(value)
     if not value or not value.isprintable():
         raise CredentialsError(f"{subject} is empty or contains a line break")
@@ -100,14 +100,14 @@ def _resolve(setting: str, value: str, sources: _Sources) -> str:
 def _env(name: str, _: _Sources) -> str:
     if name not in os.environ:
         raise TapCognitoError(
-            "there is no such environment variable; write its name without `$`, or a shell puts "
-            "the value there"
+            "there is no such environment variable; omit the `$`: a shell replaces it with "
+            "the value"
         )
     return os.environ[name]
 
 
 def _open(path: str, flags: int) -> int:
-    """Open without waiting: a FIFO would wait for somebody who writes into it."""
+    """Open without waiting: a FIFO would wait for a writer."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
@@ -115,18 +115,18 @@ def _file(path: str, _: _Sources) -> str:
     try:
         with open(unquote(path), "rb", opener=_open) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise TapCognitoError("it is not a regular file")
+                raise TapCognitoError("it isn't a regular file")
             read = file.read(_MAX_BYTES + 1)
     except OSError as error:
         raise TapCognitoError(str(error.strerror)) from None
     except ValueError:
-        raise TapCognitoError("it is not a path") from None
+        raise TapCognitoError("it isn't a path") from None
     if len(read) > _MAX_BYTES:
         raise TapCognitoError(f"the file is larger than {_MAX_BYTES // 1024} KiB")
     try:
         text = read.decode("utf-8-sig")
     except ValueError:
-        raise TapCognitoError("the file is not UTF-8 text") from None
+        raise TapCognitoError("the file isn't UTF-8 text") from None
     return re.sub(r"\r?\n\Z", "", text)
 
 
@@ -144,7 +144,7 @@ def _secretsmanager(reference: str, sources: _Sources) -> str:
     except (ValueError, LookupError, TypeError, RecursionError):
         found = None
     if not isinstance(found, str):
-        raise TapCognitoError("the secret is not a JSON object with a text at that key")
+        raise TapCognitoError("the secret isn't a JSON object with a text at that key")
     return found
 
 
@@ -174,7 +174,7 @@ def _ask_aws(
         }.get(classify(error), f"AWS refused {service}:{operation} ({error_code(error)})")
         raise TapCognitoError(reason) from None
     except (BotoCoreError, ValueError) as error:
-        raise TapCognitoError(f"{service} cannot be asked ({type(error).__name__})") from None
+        raise TapCognitoError(f"the request to {service} failed ({type(error).__name__})") from None
     return answer
 
 

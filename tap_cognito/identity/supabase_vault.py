@@ -1,7 +1,7 @@
 """Supabase Vault: secrets in a Postgres database, by id, name or key id.
 
-No error shows the database's address or Postgres' own words: which part of a URL is a password is
-not always plain, and what Postgres says quotes users and databases.
+No error shows the database's address or Postgres' own words: which part of a URL is a password
+isn't always plain, and what Postgres says quotes users and databases.
 """
 
 from __future__ import annotations
@@ -39,20 +39,20 @@ _BY_STATE = {
 _BY_WORDS = {
     "password": "it refuses the user or the password",
     "role": "it refuses the user",
-    "pg_hba": "it does not let this machine in: check pg_hba.conf and `sslmode`",
+    "pg_hba": "it rejects connections from this machine: check pg_hba.conf and `sslmode`",
     "database": "there is no database of this name",
     "timeout": "no answer in time: check host, port and the network",
     "refused": "nothing listens there: check host and port",
     "resolve": "its host is unknown",
-    "certificate": "its certificate is not trusted: check `sslmode` and `sslrootcert`",
-    "SSL": "TLS cannot be agreed on: check `sslmode`",
+    "certificate": "its certificate isn't trusted: check `sslmode` and `sslrootcert`",
+    "SSL": "TLS negotiation failed: check `sslmode`",
     "connection slots": "it has too many connections",
 }
 """What is wrong with a connection, by a word of libpq's text; it gives no SQLSTATE."""
 
 
 def is_postgres_url(text: str) -> bool:
-    """Say whether a text is a Postgres URL, and no reference to one.
+    """Return whether a text is a Postgres URL, and no reference to one.
 
     Args:
         text: The value of `vault_url`.
@@ -74,7 +74,7 @@ def read_secret(vault_url: str, key: str) -> str:
         The decrypted secret.
 
     Raises:
-        TapCognitoError: If it cannot be had.
+        TapCognitoError: If it can't be read.
     """
     try:
         import psycopg  # noqa: PLC0415 - an extra: most taps need no Postgres
@@ -121,7 +121,7 @@ def _check(vault_url: str) -> None:
 
 
 _NOT_A_URL = (
-    "`vault_url` is not a valid Postgres URL: percent-encode the user and the password in it, "
+    "`vault_url` isn't a valid Postgres URL: percent-encode the user and the password in it, "
     "such as `@` as %40, `/` as %2F and `%` as %25"
 )
 
@@ -138,5 +138,5 @@ def _explain(error: psycopg.Error) -> str:
     # Before it stands the host, which may have any of these words in its name.
     reason = text.rpartition("failed: ")[2].partition("host '")[0]
     return next(
-        (words for word, words in _BY_WORDS.items() if word in reason), "it cannot be reached"
+        (words for word, words in _BY_WORDS.items() if word in reason), "it can't be reached"
     )

@@ -36,7 +36,7 @@ class Column(NamedTuple):
 
 
 def storable(value: Any) -> Any:
-    """Replace what Postgres cannot store (NUL, lone surrogates) by U+FFFD, in a JSON value."""
+    """Replace what Postgres can't store (NUL, lone surrogates) by U+FFFD, in a JSON value."""
     if isinstance(value, str):
         # The first test is quick and settles nearly all values.
         return value if value.isprintable() else _UNSTORABLE.sub("\ufffd", value)

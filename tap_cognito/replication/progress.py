@@ -27,7 +27,7 @@ class Progress:
         logger: Where to log.
         regions: Where it is read.
         pools_before: Pools of these that an earlier run has read.
-        count_before: What it has read of a pool that is not complete.
+        count_before: What it has read of a pool that isn't complete.
     """
 
     def __init__(
@@ -96,7 +96,8 @@ class Progress:
         )
 
     def _format_pools_read(self) -> str:
-        read = f" of {self._pools_done - self._pools_failed:,} pools"
+        count = self._pools_done - self._pools_failed
+        read = f" of {count:,} {'pool' if count == 1 else 'pools'}"
         return f"{read} ({self._pools_failed:,} failed)" if self._pools_failed else read
 
     def _requests_so_far(self) -> tuple[int, int]:
@@ -107,7 +108,7 @@ class Progress:
 def format_progress(
     name: str, count: int, total: int | None, seconds: float, before: int = 0
 ) -> str:
-    """Give a line about one pool.
+    """Return a line about one pool.
 
     Args:
         name: What is read, such as `users`.
@@ -130,7 +131,7 @@ def format_progress(
 def format_pools(  # noqa: PLR0913, PLR0917 - a line of six figures
     name: str, count: int, done: int, pools: int, rate: float, seconds: float
 ) -> str:
-    """Give a line about many pools.
+    """Return a line about many pools.
 
     Args:
         name: What is read, such as `users`.

@@ -27,7 +27,7 @@ _MAX_MIB = 64
 """A state of 10,000 pools, each with a scan under way, is a tenth of it."""
 
 _DAY = 86_400
-"""Seconds that clocks may differ by, and more: a bookmark beyond it was not made by a run."""
+"""Seconds that clocks may differ by, and more: a bookmark beyond it wasn't made by a run."""
 
 logger = logging.getLogger("tap-cognito")
 
@@ -43,7 +43,7 @@ def load_config(path: str) -> dict[str, Any]:
         on.
 
     Raises:
-        TapCognitoError: If it cannot be read or is not a JSON object.
+        TapCognitoError: If it can't be read or isn't a JSON object.
     """
     # What is no file may be anything: the settings themselves, or a secret.
     shown = f" {path}" if re.fullmatch(r"[\w ./\\:-]{1,200}\.json", path) else ""
@@ -53,7 +53,7 @@ def load_config(path: str) -> dict[str, Any]:
     except OSError as error:
         raise TapCognitoError(f"--config{shown}: {error.strerror}; it must be a file") from None
     except ValueError:
-        raise TapCognitoError("--config is not the path of a file") from None
+        raise TapCognitoError("--config isn't the path of a file") from None
     for name in SECRETS:
         if isinstance(config.get(name), str):
             logs.hide(config[name])
@@ -72,13 +72,13 @@ def load_catalog(file: IO[str], streams: Mapping[str, Collection[str]]) -> Catal
         looks for them.
 
     Raises:
-        TapCognitoError: If it is not a Singer catalog, or another tap's, or lacks a key column.
+        TapCognitoError: If it isn't a Singer catalog, or another tap's, or lacks a key column.
     """
     subject = f"--catalog {file.name}"
     catalog = _read_object(file, subject)
     if error := _first_error(CATALOG, catalog):
         raise TapCognitoError(
-            f"{subject} is not a Singer catalog, at {_where(error)}: make one with --discover"
+            f"{subject} isn't a Singer catalog, at {_where(error)}: make one with --discover"
         )
     known = [entry for entry in catalog["streams"] if entry["tap_stream_id"] in streams]
     if not known:
@@ -89,14 +89,14 @@ def load_catalog(file: IO[str], streams: Mapping[str, Collection[str]]) -> Catal
     for entry in known:
         name = entry["tap_stream_id"]
         if entry.get("stream") not in {None, name}:
-            logger.warning("%s: `stream` of %s is not used, only its id", subject, name)
+            logger.warning("%s: `stream` of %s isn't used, only its id", subject, name)
         entry["stream"] = name
         _complete(entry, streams[name])
         columns = entry.get("schema", {}).get("properties", {})
         if not set(streams[name]) <= set(columns):
             fault = f"lacks a column of the key of `{name}`: {', '.join(streams[name])}"
         elif not set(entry["key_properties"]) <= set(columns):
-            fault = f"has `key_properties` of `{name}` that are not among its columns"
+            fault = f"has `key_properties` of `{name}` that aren't among its columns"
         else:
             continue
         raise TapCognitoError(f"{subject} {fault}. Make one with --discover")
@@ -114,7 +114,7 @@ def load_state(file: IO[str], streams: Collection[str]) -> dict[str, Any]:
         The state; empty for a first run. A bookmark may be of the old form, without partitions.
 
     Raises:
-        TapCognitoError: If it is not a Singer state, or another tap's.
+        TapCognitoError: If it isn't a Singer state, or another tap's.
     """
     subject = f"--state {file.name}"
     state = _read_object(file, subject)
@@ -122,14 +122,14 @@ def load_state(file: IO[str], streams: Collection[str]) -> dict[str, Any]:
     if state and "bookmarks" not in state:
         fault = "has no `bookmarks`"
     elif error:
-        fault = f"is not of this tap's form, at {_where(error)}"
+        fault = f"has an invalid structure at {_where(error)}"
     elif set(state.get("bookmarks", ())) - set(streams):
         fault = "has bookmarks of streams of another tap"
     else:
         fault = next(filter(None, map(_date_fault, _bookmarks(state))), "")
     if fault:
         raise TapCognitoError(
-            f"{subject} {fault}: give the last STATE of this tap, or none to start over"
+            f"{subject} {fault}: pass this tap's last STATE, or none to start over"
         )
     return state
 
@@ -166,9 +166,9 @@ def _date_fault(bookmark: Mapping[str, Any]) -> str:
             try:
                 seconds = parse_date(bookmark[key]).timestamp()
             except (ValueError, OverflowError):
-                return "has a bookmark that is not a date"
+                return "has a bookmark that isn't a date"
             if not 0 <= seconds <= time.time() + _DAY:
-                return "has a bookmark that no run has made"
+                return "has an implausible bookmark date"
     return ""
 
 
@@ -191,14 +191,14 @@ def _read_object(file: IO[Any], name: str) -> dict[str, Any]:
         value = json.loads(content.decode("utf-8-sig"), parse_constant=_refuse)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
-        raise TapCognitoError(f"{name} is not JSON: {error.msg}, {where}") from None
+        raise TapCognitoError(f"{name} isn't JSON: {error.msg}, {where}") from None
     except (ValueError, RecursionError):
-        raise TapCognitoError(f"{name} is not JSON in UTF-8, or nested too deep") from None
+        raise TapCognitoError(f"{name} isn't JSON in UTF-8, or nested too deep") from None
     if not isinstance(value, dict):
         raise TapCognitoError(f"{name} must be a JSON object")
     return value
 
 
 def _refuse(constant: str) -> None:
-    """NaN and Infinity, which Python takes and JSON does not have."""
+    """Refuse NaN and Infinity, which Python takes and JSON doesn't have."""
     raise ValueError(constant)

@@ -1,7 +1,7 @@
-"""What is surely a mistake in `stream_maps`, found before the first request.
+"""Detects mistakes in `stream_maps` before the first request.
 
-The SDK ignores a stream that does not exist: a mask on personal data would silently do nothing. An
-expression for a column that does not exist is no mistake: that is how a column is added.
+The SDK ignores a stream that doesn't exist: a mask on personal data would silently do nothing. An
+expression for a column that doesn't exist is no mistake: that is how a column is added.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ _NAMES = {
 def validate_stream_maps(
     stream_maps: Mapping[str, Any], streams: Mapping[str, Stream]
 ) -> Iterator[str]:
-    """Find maps of streams and columns that do not exist, and expressions that cannot work.
+    """Find maps of streams and columns that don't exist, and expressions that can't work.
 
     Args:
         stream_maps: The value of the setting, as its JSON Schema allows it.
         streams: The tap's streams by name.
 
     Yields:
-        One sentence for each problem. Expressions are not repeated: they may name people.
+        One sentence for each problem. Expressions aren't repeated: they may name people.
     """
     for pattern, value in stream_maps.items():
         if pattern == "__else__":
@@ -60,7 +60,7 @@ def validate_stream_maps(
         source = definition.get("__source__", pattern)
         matched = [stream for name, stream in streams.items() if fnmatch.fnmatch(name, source)]
         if not matched:
-            yield f"`stream_maps` names a stream that does not exist{_similar(source, streams)}"
+            yield f"`stream_maps` names a stream that doesn't exist{_similar(source, streams)}"
             continue
         subject = f"`stream_maps` of `{'`, `'.join(stream.name for stream in matched)}`"
         for problem in _column_problems(definition, matched):
@@ -74,7 +74,7 @@ def validate_stream_maps(
 
 
 def explain_failure(error: BaseException, stream: str, column: str | None) -> str:
-    """Say which expression failed while a record was mapped.
+    """Explain which expression failed while a record was mapped.
 
     Args:
         error: What the mapper raised: an error of the SDK, or whatever the expression did.
@@ -93,9 +93,9 @@ def explain_failure(error: BaseException, stream: str, column: str | None) -> st
 
 
 def register_streams(mapper: PluginMapper, catalog: Catalog) -> None:
-    """Give a mapper its streams.
+    """Register the streams of a mapper.
 
-    The SDK's way fails when there is a map for a stream that is not selected: it takes the key
+    The SDK's way fails when there is a map for a stream that isn't selected: it takes the key
     columns away, and misses them. Such a stream keeps all its columns here; nobody reads it.
 
     Args:
@@ -118,10 +118,10 @@ def _column_problems(definition: Mapping[str, Any], streams: list[Stream]) -> It
         if column in {"__else__", "__source__", "__alias__", "__key_properties__"}:
             continue
         if column.startswith("__") and column != _FILTER:
-            yield f"has an option that does not exist{_similar(column, [_FILTER])}"
+            yield f"has an option that doesn't exist{_similar(column, [_FILTER])}"
         elif expression in _REMOVED:
             if column not in columns and column != _FILTER:
-                yield f"removes a column that does not exist{_similar(column, columns)}"
+                yield f"removes a column that doesn't exist{_similar(column, columns)}"
         else:
             for fault in _faults(expression, given, columns, {column} & given):
                 yield f"has an expression for {_shown(column)} {fault}"
@@ -140,7 +140,7 @@ def _faults(
     try:
         nodes = list(ast.walk(ast.parse(expression, mode="eval")))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        yield "that cannot be parsed"
+        yield "that can't be parsed"
         return
     names = [node for node in nodes if isinstance(node, ast.Name)]
     bound = {name.id for name in names if isinstance(name.ctx, ast.Store)}
@@ -149,9 +149,9 @@ def _faults(
             if not itself:
                 yield "with `self`, but there is no such column"
         elif name in columns:
-            yield f"with the column `{name}`, which is not selected"
+            yield f"with the column `{name}`, which isn't selected"
         else:
-            yield f"with a name that is not a column{_similar(name, columns)}"
+            yield f"with a name that isn't a column{_similar(name, columns)}"
 
 
 def _missing_keys(definition: Mapping[str, Any], stream: Stream) -> str:

@@ -21,7 +21,7 @@ characters, the most that Cognito allows, are less than a tenth of it."""
 
 
 def buffer_stdout() -> None:
-    """Give `sys.stdout` a buffer that takes whole lines; the pipe behind it gets them later.
+    """Put a buffer of whole lines before `sys.stdout`; the pipe behind it gets them later.
 
     Raises:
         BrokenPipeError: If the process was started without a stdout.

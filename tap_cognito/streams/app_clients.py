@@ -35,7 +35,7 @@ _DESCRIBED = (
         "Whether it has a client secret; without one it is a public client.",
         lambda client: bool(client.get("ClientSecret") or client.get("ClientSecretArn")),
     ),
-    json_array("explicit_auth_flows", "ExplicitAuthFlows", "The ways to sign in by the API."),
+    json_array("explicit_auth_flows", "ExplicitAuthFlows", "The sign-in flows that it may use."),
     boolean(
         "allowed_oauth_flows_user_pool_client",
         "AllowedOAuthFlowsUserPoolClient",
@@ -45,7 +45,7 @@ _DESCRIBED = (
     json_array("allowed_oauth_scopes", "AllowedOAuthScopes", "The scopes that it may ask for."),
     json_array("callback_urls", "CallbackURLs", "Where users may be sent after a sign-in."),
     json_array("logout_urls", "LogoutURLs", "Where users may be sent after a sign-out."),
-    text("default_redirect_uri", "DefaultRedirectURI", "The callback URL that counts unasked."),
+    text("default_redirect_uri", "DefaultRedirectURI", "The default callback URL."),
     json_array(
         "supported_identity_providers",
         "SupportedIdentityProviders",
@@ -59,7 +59,7 @@ _DESCRIBED = (
     json_object(
         "token_validity_units",
         "TokenValidityUnits",
-        "In which unit each of these is; without one, hours, and days for a refresh token.",
+        "The unit of each of these. The default is hours, and days for a refresh token.",
         "AccessToken",
         "IdToken",
         "RefreshToken",
@@ -80,7 +80,7 @@ _DESCRIBED = (
     text(
         "prevent_user_existence_errors",
         "PreventUserExistenceErrors",
-        "ENABLED where errors don't tell whether a user exists, LEGACY where they do.",
+        "ENABLED if errors don't reveal whether a user exists, LEGACY if they do.",
     ),
     boolean(
         "enable_propagate_additional_user_context_data",

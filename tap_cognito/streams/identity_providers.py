@@ -55,7 +55,7 @@ class IdentityProvidersStream(CognitoStream):
         json_object(
             "provider_details",
             "ProviderDetails",
-            "Its client id, scopes, URLs and other settings that are known to be no secret.",
+            "Its client id, scopes, URLs and other settings that are known not to be secret.",
             *_DETAILS,
         ),
         json_object("attribute_mapping", "AttributeMapping", "The pool's attribute to its own."),

@@ -46,7 +46,7 @@ class MfaConfigurationStream(CognitoStream):
         json_object(
             "web_authn_configuration",
             "WebAuthnConfiguration",
-            "Passkeys: whom they are for, and whether the user must be verified.",
+            "Passkeys: the relying party, and whether the user must be verified.",
             "RelyingPartyId",
             "UserVerification",
             "FactorConfiguration",

@@ -30,7 +30,7 @@ class ResourceServersStream(CognitoStream):
             "ScopeName",
             "ScopeDescription",
         ),
-        text("managed_by", "ManagedBy", "COGNITO where AWS has made it."),
+        text("managed_by", "ManagedBy", "COGNITO if AWS created it."),
     )
 
     def source(self, pool: UserPool, checkpoint: Checkpoint) -> Source:  # noqa: ARG002

@@ -42,13 +42,13 @@ class RiskConfigurationsStream(CognitoStream):
         Column(
             "client_id",
             {"type": ["string"]},
-            "The app client whose own settings they are; ALL for those of the pool.",
+            "The app client that the settings are for; ALL for the pool's own.",
             lambda risk: storable(risk.get("ClientId") or "ALL"),
         ),
         json_object(
             "compromised_credentials",
             "CompromisedCredentialsRiskConfiguration",
-            "What is done about passwords that are known to others, and at which events.",
+            "What is done about compromised passwords, and at which events.",
             "EventFilter",
             "Actions.EventAction",
         ),
@@ -65,7 +65,7 @@ class RiskConfigurationsStream(CognitoStream):
         json_object(
             "risk_exceptions",
             "RiskExceptionConfiguration",
-            "The IP addresses that are always blocked, and those that are never looked at.",
+            "The IP addresses that are always blocked, and those exempt from risk checks.",
             "BlockedIPRangeList",
             "SkippedIPRangeList",
         ),

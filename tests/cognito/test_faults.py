@@ -1,4 +1,4 @@
-"""Whatever Cognito and the network do: the output equals the pool, or the run says it does not.
+"""Whatever Cognito and the network do: the output equals the pool, or the run says it doesn't.
 
 The table of docs/reliability.md is the list of cases.
 """
@@ -92,7 +92,7 @@ def test_a_fault_in_some_requests_loses_and_repeats_nobody(row: Row) -> None:
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.fault)
 def test_a_complete_outage_ends_as_documented_after_few_requests(row: Row) -> None:
-    """An outage ends the scan with the documented line; throttling does not."""
+    """An outage ends the scan with the documented line; throttling doesn't."""
     pool = Pool(USERS, seed=1)
     is_throttling = row.always.startswith("goes on")
     faults = Faults((row.fault,), limit=20 if is_throttling else None)
@@ -303,7 +303,7 @@ def test_there_is_no_third_outcome(  # noqa: PLR0913, PLR0917 - a hostile server
         try:
             found = scan(emulator)
         except TapCognitoError as failure:
-            assert str(failure)  # noqa: PT017 - either outcome is fine, a third is not
+            assert str(failure)  # noqa: PT017 - either outcome is fine, a third isn't
         else:
             assert sorted(found) == truth(pool)
 

@@ -114,7 +114,7 @@ def test_waking_late_costs_no_slots(clock: Clock) -> None:
 
 
 def test_a_machine_that_stood_still_makes_no_burst(clock: Clock) -> None:
-    """When waiting requests were not woken for a minute, a quarter second is made up for."""
+    """When waiting requests weren't woken for a minute, a quarter second is made up for."""
     limiter = RateLimiter(LIMIT)
     limiter.acquire(clock)
     clock.oversleeps = chain([60.0], repeat(0.0))

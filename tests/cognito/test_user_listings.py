@@ -308,7 +308,7 @@ def test_a_plain_listing_whose_token_expired_begins_again(
 @pytest.mark.parametrize("refuse_filter", [False, True])
 @pytest.mark.parametrize("lifetime", [1, 3])
 def test_tokens_that_always_expire_end_the_scan(*, lifetime: int, refuse_filter: bool) -> None:
-    """A pool that cannot be read to its end is an error that says why, after a few attempts."""
+    """A pool that can't be read to its end is an error that says why, after a few attempts."""
     pages = 200
     behaviour = {"token_lifetime": lifetime, "refuse_filter": refuse_filter}
     with Emulator(Pool(pages * PAGE_SIZE), **behaviour) as emulator:  # type: ignore[arg-type]
@@ -359,7 +359,7 @@ def test_an_endless_loop_before_the_first_user_ends_the_scan(
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("size", [50, 500, 3_000])
 def test_pages_of_any_length_and_order_are_read(size: int, seed: int) -> None:
-    """Short and empty pages are no end, and the order of the users does not matter."""
+    """Short and empty pages are no end, and the order of the users doesn't matter."""
     with Emulator(
         Pool(size), empty_pages=0.3, short_pages=0.3, reorder=True, seed=seed
     ) as emulator:

@@ -23,14 +23,14 @@ QUIET = {"PYTHONWARNINGS": "ignore"}
 @pytest.mark.parametrize(
     ("arguments", "fault"),
     [
-        (["--no-such"], "--no-such does not exist"),
-        (["-p"], "an option does not exist"),
-        (["--format"], "--format lacks its value, or has one that it does not take"),
-        (["--about=x"], "--about lacks its value, or has one that it does not take"),
-        (["--format=xml"], "--format: a value that it does not take"),
+        (["--no-such"], "--no-such doesn't exist"),
+        (["-p"], "an option doesn't exist"),
+        (["--format"], "--format has no value, or an invalid one"),
+        (["--about=x"], "--about has no value, or an invalid one"),
+        (["--format=xml"], "--format: invalid value"),
         (["--catalog", "missing.json"], "--catalog: No such file or directory"),
         (["--state", "/"], "--state: Is a directory"),
-        (["argument"], "there are arguments that are no option"),
+        (["argument"], "unexpected arguments"),
     ],
 )
 def test_a_wrong_argument_is_one_line_and_status_2(arguments: list[str], fault: str) -> None:

@@ -109,7 +109,7 @@ def test_a_blocked_target_holds_the_readers_back(emulator: Emulator, tmp_path: P
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
 def test_a_full_disk_ends_the_run(emulator: Emulator, tmp_path: Path) -> None:
-    """A record that cannot be written is a failure that names the reason."""
+    """A record that can't be written is a failure that names the reason."""
     with Path("/dev/full").open("wb") as full, running(emulator, tmp_path, full) as process:
         process.wait(30)
         status, last = ended(process, tmp_path)
@@ -120,7 +120,7 @@ def test_a_full_disk_ends_the_run(emulator: Emulator, tmp_path: Path) -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
 @pytest.mark.parametrize("option", ["--discover", "--about", "--help"])
 def test_a_full_disk_is_no_catalog(emulator: Emulator, tmp_path: Path, option: str) -> None:
-    """A catalog that cannot be written is a failure that names the reason."""
+    """A catalog that can't be written is a failure that names the reason."""
     config = tmp_path / "config.json"
     config.write_text(json.dumps(emulator_config(emulator)))
     with Path("/dev/full").open("wb") as full:
@@ -195,7 +195,7 @@ def test_a_signal_that_leads_to_an_error_is_told_as_a_signal(name: str) -> None:
         "cli._command = command\ncli.main()"
     )
     assert run.returncode == 128 + signal.Signals[name]
-    assert run.stderr.splitlines() == [f"stopped by {name}: the run is not complete"]
+    assert run.stderr.splitlines() == [f"stopped by {name}: the run isn't complete"]
 
 
 def test_a_command_of_nohup_outlives_its_terminal() -> None:

@@ -1,4 +1,4 @@
-"""What cannot work is refused before the first request, and what AWS refuses is said as plainly."""
+"""What can't work is refused before the first request, and what AWS refuses is said as plainly."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def test_a_filter_that_cognito_takes_is_no_problem(user_filter: str) -> None:
     assert problems({**POOL, "user_filter": user_filter}) == []
 
 
-# What does not
+# What doesn't
 
 
 POOL_ARN = "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_AbCdEf123"
@@ -149,36 +149,36 @@ NEITHER = "set both, or neither"
 BROKEN: list[tuple[dict[str, Any], str]] = [
     ({"user_pool_id": None}, "`user_pool_id` is missing"),
     *(
-        ({"user_pool_id": bad}, "`user_pool_id` is not valid: set it to the id of a user pool")
+        ({"user_pool_id": bad}, "`user_pool_id` isn't valid: set it to the id of a user pool")
         for bad in ("us-east-1", "AbCdEf", "us-east-1_Ab-Cd", "us-east-1_", "a b_c", "_AbC")
     ),
-    ({"user_pool_id": f"us-east-1_{'a' * 60}"}, "`user_pool_id` is not valid: set it to"),
+    ({"user_pool_id": f"us-east-1_{'a' * 60}"}, "`user_pool_id` isn't valid: set it to"),
     # An ARN is too long, and has the wrong form.
-    ({"user_pool_id": POOL_ARN}, "`user_pool_id` is not valid: set it to the id of a user pool"),
-    *(({name: ""}, f"`{name}` is empty: give it a value") for name in EMPTY_OR_NOT),
-    ({"region": "Virginia"}, "`region` is not valid: set it to an AWS region, such as"),
+    ({"user_pool_id": POOL_ARN}, "`user_pool_id` isn't valid: set it to the id of a user pool"),
+    *(({name: ""}, f"`{name}` is empty: set it") for name in EMPTY_OR_NOT),
+    ({"region": "Virginia"}, "`region` isn't valid: set it to an AWS region, such as"),
     ({"attributes_format": "json"}, "`attributes_format` must be one of: object, list"),
-    ({"endpoint_url": "localhost:5000"}, "`endpoint_url` is not valid: set it to"),
-    ({"max_requests_per_second": 0}, "`max_requests_per_second` is not valid (0): set it to a"),
+    ({"endpoint_url": "localhost:5000"}, "`endpoint_url` isn't valid: set it to"),
+    ({"max_requests_per_second": 0}, "`max_requests_per_second` isn't valid (0): set it to a"),
     ({"max_requests_per_second": "24"}, "`max_requests_per_second` must be of type integer"),
     ({"max_requests_per_second": 1.5}, "`max_requests_per_second` must be of type integer"),
-    ({"lookback_seconds": -1}, "`lookback_seconds` is not valid (-1): set it to a number"),
+    ({"lookback_seconds": -1}, "`lookback_seconds` isn't valid (-1): set it to a number"),
     ({"emit_activate_version_messages": "yes"}, "`emit_activate_version_messages` must be of type"),
     ({"aws_profile": ["a"]}, "`aws_profile` must be of type string"),
     *(({**TEMPORARY, name: 5}, f"`{name}` must be of type string") for name in TEMPORARY),
-    ({"start_date": "yesterday"}, "`start_date` is not a valid date: write it as"),
-    ({"start_date": "2026-13-01"}, "`start_date` is not a valid date: write it as"),
+    ({"start_date": "yesterday"}, "`start_date` isn't a valid date: write it as"),
+    ({"start_date": "2026-13-01"}, "`start_date` isn't a valid date: write it as"),
     ({"start_date": 5}, "`start_date` must be of type string"),
-    ({"user_pool": "x"}, "`user_pool` is not a setting: did you mean `user_pool_id`?"),
+    ({"user_pool": "x"}, "`user_pool` isn't a setting: did you mean `user_pool_id`?"),
     ({"aws_secret_acces_key": SECRET}, "did you mean `aws_secret_access_key`?"),
-    ({"xyz": 1}, "`xyz` is not a setting: `tap-cognito --about` lists them all"),
+    ({"xyz": 1}, "`xyz` isn't a setting: `tap-cognito --about` lists them all"),
     # Pools
     (
         {"user_pool_ids": ["us-east-1_*"]},
         "`user_pool_id` and `user_pool_ids` are both set: leave one of them out",
     ),
     *(
-        ({"user_pool_id": None, "user_pool_ids": bad}, "`user_pool_ids` is not valid: set it to a")
+        ({"user_pool_id": None, "user_pool_ids": bad}, "`user_pool_ids` isn't valid: set it to a")
         for bad in ([], ["*"], ["us-east-1_Ab*"], ["*_AbCdEf"], ["us-east-1_a"] * 2)
     ),
     (
@@ -198,29 +198,29 @@ BROKEN: list[tuple[dict[str, Any], str]] = [
         {"attributes_include": ["sub"], "attributes_exclude": ["email"]},
         "`attributes_include` and `attributes_exclude` are both set: leave one of them out",
     ),
-    ({"attributes_include": ["sub", 5]}, "`attributes_include` is not valid (5): set it to a list"),
+    ({"attributes_include": ["sub", 5]}, "`attributes_include` isn't valid (5): set it to a list"),
     ({"attributes_exclude": "email"}, "`attributes_exclude` must be of type array"),
-    ({"user_mfa_requests_per_second": 0}, "`user_mfa_requests_per_second` is not valid (0)"),
-    ({"resume_within_hours": -1}, "`resume_within_hours` is not valid (-1): set it to a number"),
+    ({"user_mfa_requests_per_second": 0}, "`user_mfa_requests_per_second` isn't valid (0)"),
+    ({"resume_within_hours": -1}, "`resume_within_hours` isn't valid (-1): set it to a number"),
     ({"resume_within_hours": "6"}, "`resume_within_hours` must be of type number"),
     ({"flattening_enabled": True}, "`flattening_enabled` needs `flattening_max_depth`"),
-    ({"stream_maps": {"users": 5}}, "`stream_maps` is not valid"),
-    ({"stream_maps": {"users": {"email": [SECRET]}}}, "`stream_maps` is not valid"),
+    ({"stream_maps": {"users": 5}}, "`stream_maps` isn't valid"),
+    ({"stream_maps": {"users": {"email": [SECRET]}}}, "`stream_maps` isn't valid"),
     # Endpoints
     *(
-        ({"endpoint_url": bad}, "`endpoint_url` is not valid: set it to an http:// or https:// URL")
+        ({"endpoint_url": bad}, "`endpoint_url` isn't valid: set it to an http:// or https:// URL")
         for bad in (
             *(f"https://{TOKEN}@a", f"https://a:{TOKEN}@b/", f"https://a/?{TOKEN}"),
             f"https://a#{TOKEN}",
         )
     ),
-    ({"endpoint_url": f"https://[{KEY_ID}"}, "`endpoint_url` is not a valid URL"),
+    ({"endpoint_url": f"https://[{KEY_ID}"}, "`endpoint_url` isn't a valid URL"),
     ({"endpoint_url": "http://moto:5000"}, "`endpoint_url` is http:// on another host"),
     ({"endpoint_url": "http://127.0.0.1.evil.example"}, "`endpoint_url` is http:// on another"),
     *(
         (
             {**TEMPORARY, name: "env://NAME", "endpoint_url": f"https://{host}"},
-            f"`{name}` is a reference but `endpoint_url` is not AWS's",
+            f"`{name}` is a reference but `endpoint_url` isn't AWS's",
         )
         for name, host in (
             ("aws_access_key_id", "cognito.example.com"),
@@ -230,19 +230,19 @@ BROKEN: list[tuple[dict[str, Any], str]] = [
     # Credentials
     (
         {"aws_access_key_id": KEY_ID},
-        f"`aws_access_key_id` is set but `aws_secret_access_key` or `api_key_id` is not: {NEITHER}",
+        f"`aws_access_key_id` is set but `aws_secret_access_key` or `api_key_id` isn't: {NEITHER}",
     ),
     (
         {"aws_secret_access_key": SECRET},
-        f"`aws_secret_access_key` is set but `aws_access_key_id` is not: {NEITHER}",
+        f"`aws_secret_access_key` is set but `aws_access_key_id` isn't: {NEITHER}",
     ),
     (
         {"api_key_id": "cognito", **VAULT},
-        f"`api_key_id` is set but `aws_access_key_id` is not: {NEITHER}",
+        f"`api_key_id` is set but `aws_access_key_id` isn't: {NEITHER}",
     ),
     (
         {"aws_access_key_id": KEY_ID, "api_key_id": "cognito"},
-        f"`api_key_id` is set but `vault_url` is not: {NEITHER}",
+        f"`api_key_id` is set but `vault_url` isn't: {NEITHER}",
     ),
     (
         {**PAIR, "api_key_id": "cognito", **VAULT},
@@ -254,24 +254,24 @@ BROKEN: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"aws_session_token": TOKEN},
-        f"`aws_session_token` is set but `aws_access_key_id` is not: {NEITHER}",
+        f"`aws_session_token` is set but `aws_access_key_id` isn't: {NEITHER}",
     ),
     (
         {"aws_session_token": TOKEN, "aws_profile": "reader"},
-        f"`aws_session_token` is set but `aws_access_key_id` is not: {NEITHER}",
+        f"`aws_session_token` is set but `aws_access_key_id` isn't: {NEITHER}",
     ),
     (
         {"aws_assume_role_external_id": "x"},
-        f"`aws_assume_role_external_id` is set but `aws_assume_role_arn` is not: {NEITHER}",
+        f"`aws_assume_role_external_id` is set but `aws_assume_role_arn` isn't: {NEITHER}",
     ),
     ({**PAIR, **VAULT}, "`vault_url` is set but not used: set `api_key_id`, or leave it out"),
     (
         {"aws_assume_role_arn": "reader"},
-        "`aws_assume_role_arn` is not valid: set it to a role such as arn:aws:iam::",
+        "`aws_assume_role_arn` isn't valid: set it to a role such as arn:aws:iam::",
     ),
     (
         {**ROLE, "aws_assume_role_session_name": "a b"},
-        "`aws_assume_role_session_name` is not valid: set it to 2 to 64 letters",
+        "`aws_assume_role_session_name` isn't valid: set it to 2 to 64 letters",
     ),
     # Filters
     *(
@@ -280,8 +280,8 @@ BROKEN: list[tuple[dict[str, Any], str]] = [
             ("enabled", "not a valid condition"),
             ('= "a"', "not a valid condition"),
             ('email > "a"', "not a valid condition"),
-            ('custom:plan = "a"', "its attribute cannot be searched"),
-            ('Email = "a"', "its attribute cannot be searched"),
+            ('custom:plan = "a"', "its attribute can't be searched"),
+            ('Email = "a"', "its attribute can't be searched"),
             ("email = a", "the value must be one text in double quotes"),
             ("email = 'a'", "the value must be one text in double quotes"),
             ('email = "a', "the value must be one text in double quotes"),

@@ -319,7 +319,7 @@ def test_old_queries_by_place_and_by_name_find_the_same(migrated: Database) -> N
 
 
 def test_readers_of_the_view_need_no_right_on_the_table(migrated: Database) -> None:
-    """A role with the granted rights reads the view, and cannot read the table."""
+    """A role with the granted rights reads the view, and can't read the table."""
     with migrated.connect() as connection:
         connection.execute("set role reporting")
         assert connection.execute("select from cognito.users").rowcount == 402

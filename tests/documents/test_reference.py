@@ -1,4 +1,4 @@
-"""What repeats the code in the documents cannot drift from it."""
+"""What repeats the code in the documents can't drift from it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _plugin(path: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("path", ["meltano.yml", "hub/tap-cognito.yml"])
 def test_meltano_knows_every_setting_and_which_are_secret(path: str) -> None:
-    """A setting that Meltano does not know would be dropped without a word."""
+    """A setting that Meltano doesn't know would be dropped without a word."""
     declared = {one["name"]: one.get("sensitive", False) for one in _plugin(path)["settings"]}
     assert declared == {
         name: bool(setting.get("secret")) for name, setting in SCHEMA["properties"].items()

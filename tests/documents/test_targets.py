@@ -39,30 +39,30 @@ class Target(NamedTuple):
     packages: tuple[str, ...]
     config: dict[str, Any]
     read: Callable[[Path, Path], list[Row]]
-    """Give the rows, from the target's Python and the folder that it ran in."""
+    """Return the rows, from the target's Python and the folder that it ran in."""
     command: tuple[str, ...]
 
 
 def read_jsonl(_: Path, folder: Path) -> list[Row]:
-    """Give the lines of target-jsonl."""
+    """Return the lines of target-jsonl."""
     lines = (folder / "users.jsonl").read_text(encoding="utf-8").splitlines()
     return [tuple(json.loads(line).values()) for line in lines]
 
 
 def read_csv(_: Path, folder: Path) -> list[Row]:
-    """Give the rows of target-csv, with text where it has no types."""
+    """Return the rows of target-csv, with text where it has no types."""
     with (folder / "users.csv").open(encoding="utf-8", newline="") as file:
         return [tuple(line.values()) for line in csv.DictReader(file)]
 
 
 def read_sqlite(_: Path, folder: Path) -> list[Row]:
-    """Give the rows of target-sqlite."""
+    """Return the rows of target-sqlite."""
     with closing(sqlite3.connect(folder / "users.db")) as connection:
         return connection.execute(SELECT).fetchall()
 
 
 def read_duckdb(python: Path, folder: Path) -> list[Row]:
-    """Give the rows of target-duckdb, and see that their types are the table's."""
+    """Return the rows of target-duckdb, and see that their types are the table's."""
     script = f"import duckdb; print(duckdb.connect('users.db').execute('{SELECT}').fetchall())"
     shown = subprocess.run(
         [python, "-c", script], cwd=folder, capture_output=True, text=True, check=True
@@ -167,12 +167,12 @@ def write(target: Target, programs: Path, folder: Path, messages: str) -> dict[s
 
 
 def last_state(messages: str) -> Any:
-    """Give the value of the last STATE message."""
+    """Return the value of the last STATE message."""
     return json.loads([line for line in messages.splitlines() if '"STATE"' in line][-1])["value"]
 
 
 def as_loaded(name: str, values: Row) -> Row:
-    """Say how a target shows a user."""
+    """Return how a target shows a user."""
     *texts, enabled, created, updated, attributes = values
     if name == "target-duckdb":
         return values

@@ -83,7 +83,7 @@ def test_each_account_and_region_has_its_own_pools(emulator: Emulator) -> None:
 
 
 def test_pools_of_other_accounts_and_regions_do_not_exist(emulator: Emulator) -> None:
-    """A pool of another account, or in another region, is not found."""
+    """A pool of another account, or in another region, isn't found."""
     home, other = client(emulator), client(emulator, "AKIDOTHER")
     assert seen(home, "us-east-1_111Pool1") == "Users"
     assert seen(home, "us-east-1_222Pool1") == "ResourceNotFoundException"

@@ -65,7 +65,7 @@ def test_users_have_all_kinds_of_mfa(emulator: Emulator) -> None:
 
 
 def test_a_users_mfa_can_be_set(emulator: Emulator) -> None:
-    """Settings are what they were set to, also none, and gone users are not found."""
+    """Settings are what they were set to, also none, and gone users aren't found."""
     cognito, pool = client(emulator), emulator.pool
     names = [pool.username(ordinal) for ordinal in (0, 5, 6)]
     pool.set_mfa(names[0], "EMAIL_OTP", "SMS_MFA")
@@ -107,7 +107,7 @@ def test_resource_servers_come_fifty_at_a_time(emulator: Emulator) -> None:
 
 
 def test_clients_may_have_a_risk_configuration_of_their_own(emulator: Emulator) -> None:
-    """The pool has one, a client may have one, and a client that does not exist is an error."""
+    """The pool has one, a client may have one, and a client that doesn't exist is an error."""
     cognito, pool = client(emulator), {"UserPoolId": emulator.pool.id}
     backend, browser, _ = emulator.pool.clients
 

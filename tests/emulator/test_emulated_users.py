@@ -35,7 +35,7 @@ def emulator() -> Iterator[Emulator]:
 
 
 def test_a_pool_is_the_same_for_the_same_size_and_seed() -> None:
-    """Two pools of one seed are equal, those of another seed are not."""
+    """Two pools of one seed are equal, those of another seed aren't."""
     assert list(Pool(200, 1).users()) == list(Pool(200, 1).users())
     assert list(Pool(200, 1).users()) != list(Pool(200, 2).users())
 
@@ -118,7 +118,7 @@ def test_filters_select_as_cognito_does(condition: str, expected: list[str]) -> 
 
 @pytest.mark.parametrize("condition", ['custom:plan = "x"', "sub = 1", 'sub > "1"', 'sub = "a"b"'])
 def test_bad_filters_are_refused(emulator: Emulator, condition: str) -> None:
-    """What cannot be searched is an InvalidParameterException."""
+    """What can't be searched is an InvalidParameterException."""
     with pytest.raises(ClientError) as error:
         names(emulator, Filter=condition)
     assert code(error) == "InvalidParameterException"
@@ -317,7 +317,7 @@ def test_a_filter_may_be_applied_after_paging(emulator: Emulator) -> None:
 
 
 def test_a_listing_may_end_early(emulator: Emulator) -> None:
-    """The listing with that filter loses its token after so many pages, the others do not."""
+    """The listing with that filter loses its token after so many pages, the others don't."""
     emulator.ends_early = {'sub ^= "7"': 2}
     short = list(pages(emulator, Filter='sub ^= "7"', Limit=5))
     assert [len(page) for page in short] == [5, 5]

@@ -32,7 +32,7 @@ def emulator() -> Iterator[Emulator]:
 
 
 def test_the_quota_is_a_bucket_that_fills_by_itself(emulator: Emulator) -> None:
-    """Requests over the quota are throttled, later ones are not."""
+    """Requests over the quota are throttled, later ones aren't."""
     emulator.quota = 2
     cognito = client(emulator)
     throttled = "TooManyRequestsException"

@@ -41,7 +41,7 @@ def test_only_its_own_pool_and_operations_are_known(emulator: Emulator) -> None:
 
 
 def test_signatures_are_checked(emulator: Emulator) -> None:
-    """Only the right secret of a known key that has not expired is accepted, in its region."""
+    """Only the right secret of a known key that hasn't expired is accepted, in its region."""
     pool = {"UserPoolId": emulator.pool.id}
     emulator.credentials = {"AKIDEXAMPLE": Credential("s3cret", "token")}
     assert client(emulator, "s3cret", "token").list_users(**pool)["Users"]

@@ -111,7 +111,7 @@ TYPES: dict[str, tuple[type, ...]] = {
 
 
 def problems(shape: Any, value: Any, path: str) -> Iterator[str]:
-    """Where a value is not what a shape says."""
+    """Where a value isn't what a shape says."""
     kind = shape.type_name
     if kind == "structure":
         yield from (f"{path}.{name} is unknown" for name in value.keys() - shape.members.keys())

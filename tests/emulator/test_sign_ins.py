@@ -258,7 +258,7 @@ def test_replicas_and_restores_are_paged_and_can_be_set(emulator: Emulator) -> N
 
 
 def test_clients_have_sessions_and_secrets(emulator: Emulator) -> None:
-    """A client without either has the default and none, one that does not exist is an error."""
+    """A client without either has the default and none, one that doesn't exist is an error."""
     ids = list(emulator.pool.clients)
     minutes = [
         ask(emulator, "GetUserPoolClientSessionConfiguration", ClientId=client_id)["SSOSession"]

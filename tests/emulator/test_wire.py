@@ -193,7 +193,7 @@ def test_throttling_has_two_texts(emulator: Emulator) -> None:
 
 
 def test_a_pool_may_have_set_up_little() -> None:
-    """One whose id ends with an even digit answers empty objects for what it has not set up."""
+    """One whose id ends with an even digit answers empty objects for what it hasn't set up."""
     with Emulator(Pool(1, pool_id="us-east-1_New2")) as emulator:
         described: Any = json.loads(ask(emulator, "DescribeUserPool")[2])["UserPool"]
     for member in ("EmailConfiguration", "LambdaConfig", "UserPoolTags"):

@@ -301,7 +301,7 @@ def test_a_role_is_assumed_again_when_its_credentials_expire_during_a_run(
 def test_a_command_whose_role_is_refused_says_so_in_one_line(
     stores: SecretStores, emulator: Emulator
 ) -> None:
-    """Botocore's own warning, with a traceback and AWS's text, is not shown."""
+    """Botocore's own warning, with a traceback and AWS's text, isn't shown."""
     settings = {**TEMPORARY, **IN_ROLE, "aws_assume_role_external_id": "wrong"}
     # The SDK warns that a Python's end of life is near, in more than a line.
     environment = {**stores.environment, "PYTHONWARNINGS": "ignore"}
@@ -349,7 +349,7 @@ def test_credentials_that_have_expired_on_arrival_are_a_refusal(
         monkeypatch.setenv("AWS_ENDPOINT_URL_STS", issuer.url)
         text = refusal(emulator, **TEMPORARY, **IN_ROLE)
         assert len(issuer.issued) == 1
-    assert "have expired already: check the clock of this machine" in text
+    assert "have already expired: check this machine's clock" in text
 
 
 @pytest.mark.parametrize("requests", [2, 10])
@@ -410,7 +410,7 @@ SHARED = "the AWS_* variables, or the shared AWS config and credentials files"
         ("[default]\ncredential_process = echo [1]\n", PROCESS),
         ("[default]\ncredential_process = /not/there\n", PROCESS),
         ("[default]\nrole_arn = x\nsource_profile = gone\n", "or of the AWS profile"),
-        ("[default\n", f"a file cannot be parsed) from {SHARED}"),
+        ("[default\n", f"a file can't be parsed) from {SHARED}"),
     ],
 )
 def test_credentials_that_boto3_cannot_load_are_a_refusal(
@@ -644,7 +644,7 @@ def test_a_role_is_not_assumed_over_http_at_another_host(
     assert "no credentials (no answer, EndpointConnectionError)" in text
 
 
-# What cannot be had
+# What can't be had
 
 
 @pytest.mark.parametrize("settings", [{}, IN_ROLE])
@@ -661,7 +661,7 @@ def test_no_credentials_anywhere_is_a_refusal(
 @pytest.mark.usefixtures("environ")
 def test_a_profile_that_is_not_there_is_a_refusal(emulator: Emulator) -> None:
     """The line names the setting."""
-    assert "`aws_profile` or AWS_PROFILE names a profile that is not in" in refusal(
+    assert "`aws_profile` or AWS_PROFILE names a profile that isn't in" in refusal(
         emulator, aws_profile="nobody"
     )
 
@@ -676,22 +676,22 @@ def test_a_region_that_cannot_be_told_is_a_refusal(emulator: Emulator) -> None:
 
 
 UNRESOLVED = {
-    "vaults://planted/secret+access/key+0000000000001": "is a reference of no known scheme: "
+    "vaults://planted/secret+access/key+0000000000001": "uses an unknown scheme; supported: "
     "env://, file://, aws-secretsmanager://, aws-ssm://, supabase-vault://",
     "env://NOT_THERE": "there is no such environment variable",
-    "env://planted/secret+access/key+0000000000001": "write its name without `$`",
-    "env://EMPTY": "leads to a value that is empty or contains a line break",
-    "env://TWO_LINES": "leads to a value that is empty or contains a line break",
-    "file:///not/there": "cannot be resolved: No such file or directory",
-    "file:///not/../tmp": "cannot be resolved: No such file",
-    "file:///tmp": "cannot be resolved: Is a directory",
-    "file:///%00": "it is not a path",
+    "env://planted/secret+access/key+0000000000001": "omit the `$`",
+    "env://EMPTY": "resolves to a value that is empty or contains a line break",
+    "env://TWO_LINES": "resolves to a value that is empty or contains a line break",
+    "file:///not/there": "can't be resolved: No such file or directory",
+    "file:///not/../tmp": "can't be resolved: No such file",
+    "file:///tmp": "can't be resolved: Is a directory",
+    "file:///%00": "it isn't a path",
     "aws-secretsmanager://not-there": "there is no such secret",
     "aws-secretsmanager://{at}/binary": "the secret is binary, not text",
-    "aws-secretsmanager://{at}/all#not-there": "is not a JSON object with a text at that key",
-    "aws-secretsmanager://{at}/aws_session_token#a": "is not a JSON object with a text at that key",
+    "aws-secretsmanager://{at}/all#not-there": "isn't a JSON object with a text at that key",
+    "aws-secretsmanager://{at}/aws_session_token#a": "isn't a JSON object with a text at that key",
     "aws-ssm:///not/there": "there is no such secret",
-    "aws-ssm://": "ssm cannot be asked (ParamValidationError)",
+    "aws-ssm://": "the request to ssm failed (ParamValidationError)",
     "supabase-vault://not there": "there is no such secret in Supabase Vault",
 }
 
@@ -729,7 +729,7 @@ def test_a_file_that_holds_no_secret_is_a_refusal(
     path = tmp_path / "secret"
     path.write_bytes(content)
     text = refusal(emulator, aws_access_key_id=KEY_ID, aws_secret_access_key=path.as_uri())
-    assert re.search("the file is not UTF-8 text|is empty or contains a line break", text)
+    assert re.search("the file isn't UTF-8 text|is empty or contains a line break", text)
 
 
 def test_a_file_that_is_not_regular_is_a_refusal(tmp_path: Path, emulator: Emulator) -> None:
@@ -742,7 +742,7 @@ def test_a_file_that_is_not_regular_is_a_refusal(tmp_path: Path, emulator: Emula
     for path in (fifo, Path("/dev/zero"), Path("/dev/tty")):
         reference = path.as_uri()
         text = refusal(emulator, aws_access_key_id=KEY_ID, aws_secret_access_key=reference)
-        assert re.search("is not a regular file|No such device", text)
+        assert re.search("isn't a regular file|No such device", text)
     rescue.cancel()
     assert time.monotonic() - began < 10
 
@@ -795,7 +795,7 @@ def test_a_service_that_refuses_is_a_refusal(
     emulator: Emulator,
     environ: pytest.MonkeyPatch,
 ) -> None:
-    """The line names the IAM action that is missing, or says why AWS could not be asked."""
+    """The line names the IAM action that is missing, or says why AWS couldn't be asked."""
     for name in OTHER if behaviour is None else ():
         environ.delenv(name)
     with Emulator(Pool(), **behaviour or {}) as service:
@@ -835,7 +835,7 @@ UNESCAPED = "percent-encode the user and the password in it"
 
 
 def with_password(raw: str) -> Callable[[SecretStores], str]:
-    """A URL with a password in it that is not percent-encoded."""
+    """A URL with a password in it that isn't percent-encoded."""
     return lambda stores: stores.vault.url().replace(quote(PASSWORD, safe=""), raw)
 
 
@@ -865,16 +865,16 @@ BROKEN_VAULTS: dict[str, tuple[Callable[[SecretStores], str], str]] = {
         lambda stores: stores.vault.url().replace("127.0.0.1", "password.invalid"),
         "its host is unknown",
     ),
-    "no TLS": (lambda stores: f"{stores.vault.url()}?sslmode=require", "TLS cannot be agreed on"),
+    "no TLS": (lambda stores: f"{stores.vault.url()}?sslmode=require", "TLS negotiation failed"),
     "a URL of another kind": (
         lambda stores: stores.vault.url().replace("postgresql:", "mysql:"),
-        "is a reference of no known scheme",
+        "uses an unknown scheme",
     ),
     "a URL with a fault": (
         lambda stores: f"{stores.vault.url()}?planted=1",
-        "not a valid Postgres URL",
+        "isn't a valid Postgres URL",
     ),
-    "no URL": (lambda stores: stores.vault.url().partition("//")[2], "not a valid Postgres URL"),
+    "no URL": (lambda stores: stores.vault.url().partition("//")[2], "isn't a valid Postgres URL"),
     "a password with @": (with_password("planted@pa55"), UNESCAPED),
     "a password with /": (with_password("planted/pa55"), UNESCAPED),
     "a password with / after digits": (with_password("1/planted"), UNESCAPED),

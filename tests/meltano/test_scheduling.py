@@ -276,7 +276,7 @@ class Dagster:
         self._home = folder / "home"
         self._home.mkdir()
         (self._home / "dagster.yaml").write_bytes((DAGSTER / "dagster.yaml").read_bytes())
-        # Meltano's plugins are there already, its folders of this test are not.
+        # Meltano's plugins are there already, its folders of this test aren't.
         own = folder / "meltano"
         own.mkdir()
         for kind in ("extractors", "loaders"):

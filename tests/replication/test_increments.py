@@ -92,12 +92,12 @@ class Source:
         return Run([json.loads(line) for line in self._capture.readouterr().out.splitlines()])
 
     def table(self) -> dict[str, Json]:
-        """Say what the table must be: a full run, by user name."""
+        """Return what the table must be: a full run, by user name."""
         run = self.run(entry=selected("users", replication={"replication_method": "FULL_TABLE"}))
         return {record["username"]: record for record in run.records}
 
     def changed_since(self, moment: datetime) -> set[str]:
-        """Say which users were changed then or later."""
+        """Return which users were changed then or later."""
         since = moment.timestamp()
         return {
             user["Username"]
@@ -185,7 +185,7 @@ def test_other_streams_have_increments_too(source: Source, stream: str) -> None:
 def test_the_start_date_is_honoured(
     source: Source, start_date: str, from_when: str, bookmarked: str | None
 ) -> None:
-    """Users last changed before it are not sent, and a later bookmark goes on from there."""
+    """Users last changed before it aren't sent, and a later bookmark goes on from there."""
     since = datetime.fromisoformat(from_when)
     state = None
     if bookmarked:
@@ -310,7 +310,7 @@ def test_no_change_is_missed(source: Source, clock: int, look_back: int) -> None
 def test_a_change_that_shows_late_is_sent(
     source: Source, look_back: int, late: int, is_sent: bool
 ) -> None:
-    """A change that a scan did not show is sent by the next, within the look-back."""
+    """A change that a scan didn't show is sent by the next, within the look-back."""
     hidden, shown, *_ = source.pool.users()
     source.pool.change(shown["Username"])
     state = source.run().states[-1]
@@ -529,7 +529,7 @@ def test_records_say_when_they_were_read(source: Source) -> None:
 
 
 def with_more(column: str) -> Json:
-    """A catalog with a column that the stream has not."""
+    """A catalog with a column that the stream hasn't."""
     made = copy.deepcopy(INCREMENTS)
     (users,) = [each for each in made["streams"] if each["stream"] == "users"]
     users["schema"]["properties"][column] = {"type": ["string", "null"]}
@@ -540,8 +540,8 @@ def with_more(column: str) -> Json:
 @pytest.mark.parametrize(
     ("option", "content", "line"),
     [
-        ("state", "", "is not JSON"),
-        ("state", '{"bookmarks": {"us', "is not JSON"),
+        ("state", "", "isn't JSON"),
+        ("state", '{"bookmarks": {"us', "isn't JSON"),
         ("state", [], "must be a JSON object"),
         ("state", {"users": "2020-01-01T00:00:00Z"}, "has no `bookmarks`"),
         ("state", {"singer_state": {"bookmarks": {}}}, "has no `bookmarks`"),
@@ -555,15 +555,15 @@ def with_more(column: str) -> Json:
         (
             "state",
             at(datetime(2999, 1, 1, tzinfo=timezone.utc)),
-            "a bookmark that no run has made",
+            "an implausible bookmark date",
         ),
         (
             "state",
             {"bookmarks": {"users": {"progress_markers": "x"}}},
             "at `bookmarks.progress_markers`",
         ),
-        ("catalog", "{", "is not JSON"),
-        ("catalog", {"streams": None}, "is not a Singer catalog"),
+        ("catalog", "{", "isn't JSON"),
+        ("catalog", {"streams": None}, "isn't a Singer catalog"),
         ("catalog", {"streams": []}, "none of this tap's streams"),
         (
             "catalog",

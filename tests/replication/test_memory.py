@@ -1,4 +1,4 @@
-"""What a run needs does not grow with the pool."""
+"""What a run needs doesn't grow with the pool."""
 
 from __future__ import annotations
 

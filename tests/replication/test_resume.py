@@ -497,7 +497,7 @@ def signed(scan: Json) -> Json:
 def test_a_resumed_scan_says_so_in_one_line(
     capfdbinary: Capture, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The line has the share that need not be read again."""
+    """The line has the share that needn't be read again."""
     caplog.set_level("INFO")
     with Emulator(Pool(1_500)) as emulator:
         source = Source(emulator, capfdbinary, "exact", "users")

@@ -35,7 +35,7 @@ each_workflow = pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path
 
 
 def documents() -> list[Path]:
-    """The Markdown files of the repository, those that are not yet committed too."""
+    """The Markdown files of the repository, those that aren't yet committed too."""
     folders = [ROOT, *(ROOT / name for name in (".github", "docs", "examples", "benchmarks"))]
     return sorted(path for folder in folders for path in folder.glob("*.md"))
 
@@ -287,7 +287,7 @@ def test_the_example_sets_only_what_there_is() -> None:
 
 
 def test_the_example_holds_no_secret_and_is_not_ignored() -> None:
-    """The example leaves what is secret empty; `.env`, its copy, cannot be committed."""
+    """The example leaves what is secret empty; `.env`, its copy, can't be committed."""
     text = (ROOT / ".env.example").read_text(encoding="utf-8")
     for name, value in re.findall(r"(?m)^(?:# )?([A-Z_]+)=(.*)$", text):
         assert not value or name in {"TARGET_POSTGRES_HOST", "TARGET_POSTGRES_PORT"}

@@ -187,7 +187,7 @@ def test_a_user_that_changed_is_no_fault_of_the_tap(emulator: Emulator) -> None:
 
 
 def test_what_the_tap_lost_invented_or_altered_is_a_fault(emulator: Emulator) -> None:
-    """A difference that the API itself does not show is reported by kind and column."""
+    """A difference that the API itself doesn't show is reported by kind and column."""
     pool = plain(emulator)
     before = read(pool)
     altered = Users()

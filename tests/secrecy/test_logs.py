@@ -44,13 +44,13 @@ WAYS = {
     "an exception": "raise RuntimeError({text!r})",
     "an exception of a thread": LOGGING + "def fail(): raise KeyError({text!r})\n"
     "thread = threading.Thread(target=fail); thread.start(); thread.join()",
-    "an exception that cannot be raised": LOGGING + "class Odd:\n"
+    "an exception that can't be raised": LOGGING + "class Odd:\n"
     "    def __del__(self): raise ValueError({text!r})\nOdd()",
     "a traceback in a log": LOGGING + "try:\n"
     "    try: raise KeyError({text!r})\n"
     "    except KeyError: raise ValueError({text!r})\n"
     "except ValueError: logging.exception('failed')",
-    "a record that cannot be formatted": LOGGING + "logging.error('%d', {text!r})",
+    "a record that can't be formatted": LOGGING + "logging.error('%d', {text!r})",
     "a library": LOGGING + "logs.quiet_libraries()\n"
     "logging.getLogger('botocore.x').debug({text!r})\n"
     "logging.getLogger('urllib3.connection').warning('headers %s', {text!r})\n"
@@ -87,7 +87,7 @@ def test_no_text_of_an_exception_passes(way: str) -> None:
 
 
 @pytest.mark.programs
-@pytest.mark.parametrize("way", ["a library", "a record that cannot be formatted"])
+@pytest.mark.parametrize("way", ["a library", "a record that can't be formatted"])
 def test_no_value_of_a_library_passes(way: str) -> None:
     """A library's log line is shown without its values."""
     assert "jane" not in written(way)

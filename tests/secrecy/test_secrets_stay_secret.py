@@ -1,7 +1,7 @@
 """Planted secrets and people are searched for in everything that a run writes.
 
 Every planted text has `planted` (a secret) or `zqperson` (a person) in each of its parts. What may
-go wrong is not listed but derived: from the settings, the schemes of references, the variables that
+go wrong isn't listed but derived: from the settings, the schemes of references, the variables that
 botocore reads, AWS's codes, and the operations and columns that a run of all streams has. So what
 is added there is tried here too.
 """
@@ -328,17 +328,20 @@ FAILURES: dict[str, tuple[Callable[[SecretStores, Emulator], dict[str, str]], st
     "role-refused": (_role_refused, "refused AssumeRole"),
     "role-wrongly-signed": (_role_wrongly_signed, "InvalidSignatureException"),
     "two-lines": (_two_lines, "`aws_session_token` is empty or contains a line break"),
-    "no-json": (_not_json, "is not a JSON object"),
+    "no-json": (_not_json, "isn't a JSON object"),
     "both": (
         lambda stores, _: {**TEMPORARY, "api_key_id": NAME, "vault_url": stores.vault.url()},
         "both",
     ),
-    "no-such-scheme": (lambda *_: {**TEMPORARY, "aws_session_token": f"x://{TOKEN}"}, "no known"),
+    "no-such-scheme": (
+        lambda *_: {**TEMPORARY, "aws_session_token": f"x://{TOKEN}"},
+        "unknown scheme",
+    ),
     "vault-not-there": (_vault(lambda url: re.sub(r":\d+/", ":1/", url)), "nothing listens there"),
     "vault-password": (_vault(lambda url: url.replace("25c@", "25cx@")), "or the password"),
     "vault-no-secret": (_vault(str, "not there"), "no such secret"),
-    "vault-no-url": (_vault(lambda url: f"{url}?planted=1"), "not a valid Postgres URL"),
-    "vault-other-url": (_vault(lambda url: f"x{url}"), "no known scheme"),
+    "vault-no-url": (_vault(lambda url: f"{url}?planted=1"), "isn't a valid Postgres URL"),
+    "vault-other-url": (_vault(lambda url: f"x{url}"), "unknown scheme"),
     "vault-unescaped": (
         _vault(lambda url: url.replace(quote(PASSWORD, safe=""), PASSWORD)),
         "percent-encode",

@@ -32,7 +32,7 @@ NOT_SHOWN = "an invalid URL"
     ],
 )
 def test_scheme_host_and_port_are_shown(url: str, shown: str | None) -> None:
-    """User, password, path and query are not; nothing is where these can't be separated."""
+    """User, password, path and query aren't; nothing is where these can't be separated."""
     assert origin(url) == (shown or url)
 
 

@@ -1,4 +1,4 @@
-"""A stream map that cannot work is refused, so that no mask silently does nothing."""
+"""A stream map that can't work is refused, so that no mask silently does nothing."""
 
 from __future__ import annotations
 
@@ -45,28 +45,28 @@ def test_a_map_that_works_is_accepted(maps: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("maps", "problem"),
     [
-        ({"user": {"email": None}}, "names a stream that does not exist: did you mean `users`?"),
-        ({"x": None}, "names a stream that does not exist: there are app_clients, "),
+        ({"user": {"email": None}}, "names a stream that doesn't exist: did you mean `users`?"),
+        ({"x": None}, "names a stream that doesn't exist: there are app_clients, "),
         ({"users": {}, "people": {"__source__": "usres"}}, "did you mean `users`?"),
-        ({"users": {"emial": None}}, "removes a column that does not exist: did you mean `email`?"),
-        ({"*": {"emial": "__NULL__"}}, "removes a column that does not exist"),
+        ({"users": {"emial": None}}, "removes a column that doesn't exist: did you mean `email`?"),
+        ({"*": {"emial": "__NULL__"}}, "removes a column that doesn't exist"),
         (
             {"users": {"emial": "md5(self)"}},
             "for `emial` with `self`, but there is no such column",
         ),
-        ({"users": {"email": "md5(emial)"}}, "for `email` with a name that is not a column: did"),
+        ({"users": {"email": "md5(emial)"}}, "for `email` with a name that isn't a column: did"),
         (
             {"users": {"__filter__": "jane == 1"}},
-            "for `__filter__` with a name that is not a column",
+            "for `__filter__` with a name that isn't a column",
         ),
-        ({"users": {"email": "'jane"}}, "has an expression for `email` that cannot be parsed"),
-        ({"users": {"email": ""}}, "has an expression for `email` that cannot be parsed"),
-        ({"users": {"jane@example.com": "'"}}, "has an expression for a column that cannot be"),
+        ({"users": {"email": "'jane"}}, "has an expression for `email` that can't be parsed"),
+        ({"users": {"email": ""}}, "has an expression for `email` that can't be parsed"),
+        ({"users": {"jane@example.com": "'"}}, "has an expression for a column that can't be"),
         (
             {"users": {"__filtre__": "jane"}},
-            "an option that does not exist: did you mean `__filter",
+            "an option that doesn't exist: did you mean `__filter",
         ),
-        ({"__filter__": None}, "names a stream that does not exist"),
+        ({"__filter__": None}, "names a stream that doesn't exist"),
         ({"users": {"username": None}}, "leaves out `username` of its key: keep it, or set"),
         ({"users": {"__else__": None, "email": "email"}}, "leaves out `username` of its key"),
         ({"users": {"__key_properties__": ["jane"]}}, "leaves out `jane` of its key"),
@@ -98,7 +98,7 @@ def test_a_map_of_a_column_that_is_not_selected_is_refused() -> None:
     """A map that computes from an unselected column is refused; one that removes it isn't."""
     catalog = selected("users", without=["email"], config=CONFIG)
     maps: dict[str, Any] = {"users": {"email": "md5(email)"}}
-    with pytest.raises(TapCognitoError, match="the column `email`, which is not selected"):
+    with pytest.raises(TapCognitoError, match="the column `email`, which isn't selected"):
         TapCognito(config={**CONFIG, "stream_maps": maps}, catalog=catalog)
     TapCognito(config={**CONFIG, "stream_maps": {"users": {"email": None}}}, catalog=catalog)
 
@@ -108,7 +108,7 @@ def test_a_map_of_another_form_is_one_short_line() -> None:
     """A map of the wrong type is one line, without the JSON Schema of all maps."""
     run = run_tap({**CONFIG, "stream_maps": {"users": {"email": 5}}})
     (line,) = [line for line in run.stderr.splitlines() if " ERROR " in line]
-    assert "`stream_maps` is not valid" in line
+    assert "`stream_maps` isn't valid" in line
     assert len(line) < 300
     assert run.returncode == 1
 

@@ -101,7 +101,7 @@ def test_no_time_zone_matters(small: Emulator, database: Database, zone: str) ->
 def test_a_table_has_only_the_selected_columns(
     small: Emulator, database: Database, tmp_path: Path, columns: tuple[str, ...]
 ) -> None:
-    """Columns that are not selected are not in the table; the others are unchanged."""
+    """Columns that aren't selected are not in the table; the others are unchanged."""
     config = emulator_config(small)
     catalog = tmp_path / "catalog.json"
     discovered = json.loads(run_tap(config, "--discover").stdout)

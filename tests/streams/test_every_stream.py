@@ -621,7 +621,7 @@ def test_a_stream_map_that_fails_is_one_line_that_names_the_setting(small: Emula
 @pytest.mark.parametrize(
     ("user_filter", "fault"),
     [
-        ('custom:plan = "free"', "its attribute cannot be searched"),
+        ('custom:plan = "free"', "its attribute can't be searched"),
         ('email = "a', "the value must be one text in double quotes"),
         ('email = "a" and name = "b"', "Cognito takes one condition only"),
     ],
@@ -694,7 +694,7 @@ MOMENTS = {
 
 @pytest.mark.parametrize("use_copy", [True, False])
 def test_odd_users_arrive_as_they_are(database: Database, tmp_path: Path, use_copy: bool) -> None:
-    """Whatever a user is called and has, it is loaded; what Postgres cannot store is U+FFFD."""
+    """Whatever a user is called and has, it is loaded; what Postgres can't store is U+FFFD."""
     users: list[Wire] = [
         {"Username": name, "UserCreateDate": 1, "UserLastModifiedDate": 1}
         | ({} if attributes is None else {"Attributes": attributes})

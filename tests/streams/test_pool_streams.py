@@ -270,7 +270,7 @@ def test_threat_protection_is_missing_below_plus(capfd: pytest.CaptureFixture[st
 
 @pytest.mark.parametrize("stream", ["users", "user_mfa"])
 def test_a_pool_never_lacks_users(emulator: Emulator, stream: str) -> None:
-    """Whatever ListUsers is refused for, the tables of users are not emptied."""
+    """Whatever ListUsers is refused for, the tables of users aren't emptied."""
     emulator.refused = {"ListUsers": "FeatureUnavailableInTierException"}
     with pytest.raises(TapCognitoError, match="don't include what ListUsers returns"):
         TapCognito(config=emulator_config(emulator), catalog=selected(stream)).sync_all()

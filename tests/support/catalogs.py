@@ -27,7 +27,7 @@ def selected(
     Args:
         streams: The streams that are selected.
         columns: The columns that are selected; if not given, all.
-        without: The columns that are not, of these.
+        without: The columns that aren't, of these.
         catalog: What the tap has discovered; if not given, what it discovers with `config`.
         config: The settings of the tap.
         replication: What the entries of the selected streams say of it, such as `INCREMENTAL`.

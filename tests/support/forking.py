@@ -37,7 +37,7 @@ _LONGEST = 1 << 18
 class Forked:
     """A program under way, with the part of `subprocess.Popen` that the tests need.
 
-    Only the start of Python itself is not its own: what Python reads then (`PYTHON...`), and
+    Only the start of Python itself isn't its own: what Python reads then (`PYTHON...`), and
     warnings of imports.
     """
 
@@ -82,7 +82,7 @@ class Forked:
         """Wait for its end; return the exit status.
 
         Raises:
-            subprocess.TimeoutExpired: If it has not ended in time.
+            subprocess.TimeoutExpired: If it hasn't ended in time.
         """
         if self._status is None:
             if not self._has_ended(timeout):

@@ -260,7 +260,7 @@ class SecretStores:
         ssm = session.client("ssm", endpoint_url=self.aws_url)
         values = {**TEMPORARY, "aws_assume_role_external_id": EXTERNAL_ID}
         values["vault_url"] = self.vault.url()
-        at = self.vault.name  # so that stages do not meet
+        at = self.vault.name  # so that stages don't meet
         secretsmanager.create_secret(Name=f"{at}/all", SecretString=json.dumps(values))
         secretsmanager.create_secret(Name=f"{at}/binary", SecretBinary=b"\xff")
         for setting, value in values.items():

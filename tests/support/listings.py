@@ -26,7 +26,7 @@ Users = list[dict[str, Any]]
 
 
 def pool_of(emulator: Emulator, rate: float = 100_000) -> UserPool:
-    """The pool that is served, read at a pace that does not matter."""
+    """The pool that is served, read at a pace that doesn't matter."""
     return pool_at(emulator.url, emulator.pool.id, rate)
 
 

@@ -66,7 +66,7 @@ class Database:
 
 
 def wire_row(user: Mapping[str, Any], *, attributes_as_list: bool = False) -> tuple[Any, ...]:
-    """Say what the table must hold for a user as the emulator sends it."""
+    """Return what the table must hold for a user as the emulator sends it."""
     dates = {
         name: datetime.fromtimestamp(user[name], timezone.utc)
         for name in ("UserCreateDate", "UserLastModifiedDate")
