@@ -19,7 +19,7 @@ from tap_cognito.replication.state import StreamState
 from tap_cognito.singer.sdk import SingerStream
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
 
     from singer_sdk import Tap
     from singer_sdk.helpers.types import Context, Record
@@ -92,7 +92,10 @@ class CognitoStream(SingerStream):
 
     # Reading
 
-    def get_records(self, context: Context | None) -> Iterator[Record]:  # noqa: ARG002
+    def get_records(
+        self,
+        context: Context | None,  # noqa: ARG002
+    ) -> Generator[Record, None, None]:
         """Read the stream.
 
         With `emit_activate_version_messages`, ACTIVATE_VERSION follows a complete full-table scan.

@@ -8,6 +8,7 @@ version and the newest pre-release.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import os
 import traceback
@@ -31,7 +32,7 @@ from tap_cognito.singer.stream_maps import (
 from tap_cognito.singer.writer import LineWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable
+    from collections.abc import Callable, Generator
 
     from singer_sdk.helpers.types import Context, Record
 
@@ -56,6 +57,10 @@ class SingerStream(Stream):
         self._write_message = tap.write_message
         self.write_state = tap.state_writer.write_state
         super().__init__(tap, schema=schema)
+
+    @abstractmethod
+    def get_records(self, context: Context | None) -> Generator[Record, None, None]:
+        """Read the stream."""
 
     @abstractmethod
     def failure(self, error: Exception) -> TapCognitoError:
@@ -98,13 +103,14 @@ class SingerStream(Stream):
     ) -> Generator[Record, None, None]:
         with self.get_record_counter() as counter, self.get_sync_timer():
             try:
-                records: Iterable[Any] = self.get_records(context)
-                for number, record in enumerate(records):
-                    self._check_max_record_limit(current_record_index=number)
-                    if write_messages:
-                        self._write_record(record)
-                    counter.increment()
-                    yield record
+                # Closed at once: what a scan logs at its end stands before the line of its failure.
+                with contextlib.closing(self.get_records(context)) as records:
+                    for number, record in enumerate(records):
+                        self._check_max_record_limit(current_record_index=number)
+                        if write_messages:
+                            self._write_record(record)
+                        counter.increment()
+                        yield record
             except TapCognitoError as error:
                 self._on_failure(self.failure(error))
         if write_messages:

@@ -139,7 +139,8 @@ def test_a_full_disk_is_no_catalog(emulator: Emulator, tmp_path: Path, option: s
 def test_a_signal_after_a_failure_ends_the_last_write_too() -> None:
     """A run that has failed before a blocked target can be stopped, without a traceback."""
     code = (
-        "import sys; from tap_cognito import cli, writer; writer.buffer_stdout(); "
+        "import sys; from tap_cognito import cli; from tap_cognito.singer import writer; "
+        "writer.buffer_stdout(); "
         "cli._run = lambda: sys.stdout.write('x' * 10**6) and print('now', file=sys.stderr) or 1; "
         "cli.main()"
     )
