@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import threading
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -65,6 +66,11 @@ class Api:
         Raises:
             ApiError: the service would refuse the request.
         """
+        answer = self._answer(operation, parameters, caller)
+        amend = self._behaviour.amend
+        return wire.dumps(amend(operation, parameters, json.loads(answer))) if amend else answer
+
+    def _answer(self, operation: str, parameters: Wire, caller: Caller) -> str:
         pool_id = str(parameters.get("UserPoolId", "*"))
         if f"cognito-idp:{operation}" in self._behaviour.denied:
             raise _denial(operation, pool_id, caller)

@@ -32,6 +32,8 @@ class Behaviour:
             account in its place all of its pools; the operation may be "*".
         refuse: Decides on each request, by its operation and its parameters, with which error it
             is refused, None for not at all.
+        amend: Changes each answer before it is sent: it gets the operation, its parameters and the
+            answer, and returns another.
         page_sizes: How many items are on a page at most, by operation, for those whose pages are
             large or whose lists are never paged in practice.
         ignore_filter: Whether ListUsers returns all users whatever the Filter.
@@ -67,6 +69,7 @@ class Behaviour:
     denied: Collection[str] = frozenset()
     refused: Mapping[str, str] = field(default_factory=dict)
     refuse: Callable[[str, Wire], ApiError | None] | None = None
+    amend: Callable[[str, Wire, Wire], Wire] | None = None
     page_sizes: Mapping[str, int] = field(default_factory=dict)
     ignore_filter: bool = False
     refuse_filter: bool = False

@@ -6,10 +6,11 @@ import hashlib
 import itertools
 import logging
 from dataclasses import dataclass, field, replace
+from types import NoneType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tap_cognito.cognito.rate_limiter import Cancelled
-from tap_cognito.cognito.responses import TOKENS, items_of
+from tap_cognito.cognito.responses import TOKENS, items_of, malformed
 from tap_cognito.errors import InvalidParameterError, TapCognitoError
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ Item = dict[str, Any]
 
 PAGE_SIZE = 60
 """Users in a full page."""
+
+_SUBJECTS = {("DescribeUserPool", "UserPoolId"): "Id"}
+"""The members that say what a parameter asked for, where they are called otherwise."""
 
 _TOKEN_ATTEMPTS = 3
 """How often a token is sent before it counts as refused."""
@@ -157,7 +161,7 @@ class Listing:
 
     def _pages(self, token: str | None, cancel: threading.Event) -> Iterator[Page]:
         request = {**self.parameters, **self._limit}
-        token_name = next(iter(TOKENS & self.client.parameters(self.operation).keys()), None)
+        token_name = next(filter(self.client.parameters(self.operation).__contains__, TOKENS), None)
         loops = LoopDetector()
         for number in itertools.count(1):
             if token is not None and token_name:
@@ -181,9 +185,24 @@ class Listing:
                 if cancel.wait(_TOKEN_BACKOFF * attempt):
                     raise Cancelled from None
         # An empty token is none, as for boto3's paginators.
-        token = next((answer[name] for name in TOKENS & answer.keys()), None) or None
+        token = next(filter(None, map(answer.get, TOKENS)), None)
+        if not isinstance(token, (str, NoneType)):
+            raise malformed(self.operation, "a token that is no text")
         items = items_of(self.operation, answer, self.result, self.key)
+        for item in items:
+            self._check_subject(item)
         return Page([{**self.context, **item} for item in items] if self.context else items, token)
+
+    def _check_subject(self, item: Item) -> None:
+        """Compare what an item says of its pool and itself with what was asked for."""
+        for parameter, asked in self.parameters.items():
+            member = _SUBJECTS.get((self.operation, parameter), parameter)
+            said = item.get(member)
+            if said is None or said == asked:
+                continue
+            # Whether case matters in user names is the pool's choice.
+            if member != "Username" or str(said).casefold() != asked.casefold():
+                raise malformed(self.operation, f"about another {member} than was asked for")
 
     @property
     def _limit(self) -> dict[str, int]:
@@ -198,6 +217,11 @@ class UserPool(NamedTuple):
 
     id: str
     client: CognitoClient
+
+    @property
+    def description(self) -> Listing:
+        """What DescribeUserPool says of the pool."""
+        return self.listing("DescribeUserPool", "UserPool", "Id")
 
     def listing(
         self, operation: str, result: str | None, key: str | None = None, **parameters: Any

@@ -7,6 +7,7 @@ import time
 from datetime import datetime, timedelta, timezone
 from http import HTTPStatus
 from io import BytesIO
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from botocore.awsrequest import AWSPreparedRequest
     from botocore.model import OperationModel
 
-TOKENS = frozenset({"PaginationToken", "NextToken"})
-"""The members of a response that may say where the next page begins."""
+TOKENS = ("PaginationToken", "NextToken")
+"""The members of a response that may say where the next page begins: the first that isn't null."""
 
 MAX_BODY_BYTES = 32 << 20
 """More than 60 users with 50 attributes of 2,048 characters, the most that Cognito allows."""
@@ -123,7 +124,7 @@ def parse(
     except RecursionError:
         raise malformed(operation_model.name, "nested too deep") from None
     shape = operation_model.output_shape
-    expected = set(shape.members) - TOKENS if shape else set()
+    expected = set(shape.members).difference(TOKENS) if shape else set()
     if not isinstance(answer, dict) or all(answer.get(member) is None for member in expected):
         raise TruncatedResponseError
     customized_response_dict.update(answer)
@@ -173,12 +174,27 @@ def items_of(
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise malformed(operation, f"no {result}")
     if key and not all(isinstance(item.get(key), str) for item in items):
-        raise malformed(operation, f"{result} without {key}")
+        raise malformed(operation, f"{result or 'an answer'} without {key}")
+    if operation == "ListUsers" and not all(map(_has_attributes, items)):
+        raise malformed(operation, "attributes of another form")
     for item in items:
         for name in _DATES & item.keys():
             if item[name] is not None:
                 item[name] = _date(operation, item[name])
     return items
+
+
+def _has_attributes(user: dict[str, Any]) -> bool:
+    """Return whether a user's attributes, if there are any, are names with texts."""
+    attributes = user.get("Attributes")
+    if attributes is None:
+        return True
+    return isinstance(attributes, list) and all(
+        isinstance(attribute, dict)
+        and isinstance(attribute.get("Name"), str)
+        and isinstance(attribute.get("Value", ""), (str, NoneType))
+        for attribute in attributes
+    )
 
 
 def _date(operation: str, value: Any) -> datetime:

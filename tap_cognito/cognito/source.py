@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 from array import array
+from collections import Counter
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from tap_cognito.cognito.listing import Item, Listing, Page
+
+_MISSES = 2
+"""How often a thing that is listed may not be found before its source fails."""
 
 logger = logging.getLogger("tap-cognito.source")
 
@@ -186,9 +190,10 @@ class Nested(Source):
         checkpoint: The children that were read before, by their digests.
         first: A listing of the source's own. If the pool lacks its feature, nothing else is read.
         keep: Decides which items are sent; all by default.
+        is_found: Whether an item says that its thing exists; by default all do.
     """
 
-    def __init__(  # noqa: PLR0913 - the last two are rare
+    def __init__(  # noqa: PLR0913 - the last three are rare
         self,
         pool_id: str,
         parents: Listing,
@@ -197,15 +202,18 @@ class Nested(Source):
         *,
         first: Listing | None = None,
         keep: Callable[[Item], bool] = lambda _: True,
+        is_found: Callable[[Item], bool] = lambda _: True,
     ) -> None:
         super().__init__(pool_id, checkpoint)
         self._parents = parents
         self._make_children = children
         self._first = first
         self._keep = keep
+        self._is_found = is_found
         self._sent = SentItems()
         self._children: dict[str, Listing] = {}
         self._missing: set[str] = set()
+        self._misses: Counter[str] = Counter()
 
     def start(self) -> None:
         """Start with the parents, or with the listing before them."""
@@ -215,8 +223,13 @@ class Nested(Source):
         """Take all parents first: the token of their next page might expire meanwhile."""
         items = self._sent.add(listing, page)
         if listing.name == self._parents.name:
-            take = self._check if self._missing else self._collect
-            take(items, page)
+            if self._missing:
+                self._check(page)
+            else:
+                self._collect(items, page)
+            return
+        if not all(map(self._is_found, items)):
+            self._miss(listing)
             return
         self.send(filter(self._keep, items))
         if page.token:
@@ -234,9 +247,15 @@ class Nested(Source):
     def fail(self, listing: Listing, error: TapCognitoError) -> None:
         """List the parents again to learn whether one that isn't found is really gone."""
         if listing.name in self._children and isinstance(error, ResourceNotFoundError):
-            self._missing.add(listing.name)
-        else:
-            super().fail(listing, error)
+            self._miss(listing)
+            return
+        super().fail(listing, error)
+        self._end(listing)
+
+    def _miss(self, listing: Listing) -> None:
+        self._missing.add(listing.name)
+        self._misses[listing.name] += 1
+        self._sent.restart(listing)
         self._end(listing)
 
     def _children_of(self, parents: list[Item]) -> Iterable[Listing]:
@@ -254,9 +273,16 @@ class Nested(Source):
         if self._missing and not self._children:
             self.read([self._parents])
 
-    def _check(self, parents: list[Item], _: Page) -> None:
-        for child in self._children_of(parents):
+    def _check(self, page: Page) -> None:
+        """Read what wasn't found but is listed once more; what isn't listed either is gone."""
+        for child in self._children_of(page.items):
             if child.name in self._missing:
-                raise TapCognitoError(
-                    f"{child.operation} doesn't find what {self._parents.operation} lists: retry"
-                )
+                if self._misses[child.name] == _MISSES:
+                    raise TapCognitoError(
+                        f"{child.operation} doesn't find what {self._parents.operation} lists: "
+                        "retry"
+                    )
+                self._children[child.name] = child
+        if not page.token:
+            self._missing.clear()
+            self.read(self._children.values())

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tap_cognito.cognito.estimates import estimate_of, prove_empty
+from tap_cognito.cognito.filters import FilterCheck, equals
 from tap_cognito.cognito.listing import PAGE_SIZE, LoopDetector, Page
 from tap_cognito.cognito.segment_proofs import NotDivisible, SegmentProofs
 from tap_cognito.cognito.segments import DIGITS, all_start_with, divide, sub_of
@@ -62,10 +63,11 @@ class UserListings(Source):
     ) -> None:
         super().__init__(pool.id, checkpoint)
         self._pool = pool
-        self._describe = pool.listing("DescribeUserPool", "UserPool")
+        self._describe = pool.description
         self._prove_empty = prove_empty and not user_filter
         self._plain = self._users(user_filter)
         self._is_divisible = not user_filter
+        self._filter = FilterCheck(user_filter)
         self._sent = SentItems(_REMEMBERED)
         self._sent.is_complete = not self.checkpoint.segments
         self._first = Page([], None)
@@ -141,6 +143,7 @@ class UserListings(Source):
         self._ask(self._plain.part(self._first.token), self._receive_plain)
 
     def _receive_plain(self, _: Listing, page: Page) -> None:
+        self._filter.receive(page.items)
         self._send(self._plain, page)
         if page.token is None and self._prove_empty and not self._count:
             self._ask(self._describe, self._receive_estimate)
@@ -209,7 +212,7 @@ class UserListings(Source):
             self._proofs.check_fill(page)
             return
         for name in self._proofs.unseen(prefix):
-            lookup = self._users(f'username = "{_quote(name)}"')
+            lookup = self._users(equals("username", name))
             self._ask(lookup, partial(self._receive_lookup, prefix, name))
         self._complete(prefix)
 
@@ -236,7 +239,3 @@ class UserListings(Source):
     def _users(self, user_filter: str | None) -> Listing:
         parameters: dict[str, Any] = {"Filter": user_filter} if user_filter else {}
         return self._pool.listing("ListUsers", "Users", "Username", **parameters)
-
-
-def _quote(value: str) -> str:
-    return value.replace("\\", "\\\\").replace('"', '\\"')

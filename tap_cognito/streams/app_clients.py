@@ -118,6 +118,10 @@ class AppClientsStream(CognitoStream):
 
         def describe(client: Item) -> list[Listing]:
             client_id = client["ClientId"]
-            return [pool.listing("DescribeUserPoolClient", "UserPoolClient", ClientId=client_id)]
+            return [
+                pool.listing(
+                    "DescribeUserPoolClient", "UserPoolClient", "ClientId", ClientId=client_id
+                )
+            ]
 
         return Nested(pool.id, clients, describe, checkpoint)

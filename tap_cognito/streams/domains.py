@@ -61,6 +61,5 @@ class DomainsStream(CognitoStream):
                 for domain in domains
             ]
 
-        parents = pool.listing("DescribeUserPool", "UserPool")
-        # A domain deleted meanwhile is described without members.
-        return Nested(pool.id, parents, describe, checkpoint, keep=bool)
+        # A domain that isn't found is described without members.
+        return Nested(pool.id, pool.description, describe, checkpoint, is_found=bool)

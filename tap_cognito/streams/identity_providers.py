@@ -73,6 +73,13 @@ class IdentityProvidersStream(CognitoStream):
 
         def describe(provider: Item) -> list[Listing]:
             name = provider["ProviderName"]
-            return [pool.listing("DescribeIdentityProvider", "IdentityProvider", ProviderName=name)]
+            return [
+                pool.listing(
+                    "DescribeIdentityProvider",
+                    "IdentityProvider",
+                    "ProviderName",
+                    ProviderName=name,
+                )
+            ]
 
         return Nested(pool.id, providers, describe, checkpoint)

@@ -244,4 +244,4 @@ class UserPoolStream(CognitoStream):
 
     def source(self, pool: UserPool, checkpoint: Checkpoint) -> Source:  # noqa: ARG002
         """Describe the pool."""
-        return OneListing(pool.id, pool.listing("DescribeUserPool", "UserPool"))
+        return OneListing(pool.id, pool.description)

@@ -117,7 +117,7 @@ def _attribute_filter(tap: Tap) -> Callable[[Iterable[Item]], Iterable[Item]]:
 
 def _estimate(pool: UserPool) -> str:
     try:
-        (page,) = pool.listing("DescribeUserPool", "UserPool").read(threading.Event())
+        (page,) = pool.description.read(threading.Event())
     except TapCognitoError:
         return "an unknown number of users (cognito-idp:DescribeUserPool isn't allowed, or fails)"
     count = page.items[0].get("EstimatedNumberOfUsers") if page else None

@@ -281,7 +281,7 @@ GONE: dict[str, tuple[str, Callable[[Pool], object]]] = {
     "app_clients": ("browser", lambda pool: pool.clients.pop("2example23456789browser0ab")),
     "domains": (
         "auth.example.com",
-        lambda pool: pool.domains.pop(pool.description["CustomDomain"]),
+        lambda pool: pool.domains.pop(pool.description.pop("CustomDomain")),
     ),
     "risk_configurations": (
         "1example23456789backend0ab",
