@@ -34,6 +34,8 @@ class Behaviour:
             is refused, None for not at all.
         amend: Changes each answer before it is sent: it gets the operation, its parameters and the
             answer, and returns another.
+        respond: Makes the text of each answer: it gets the operation, its parameters and what
+            else would make the text.
         page_sizes: How many items are on a page at most, by operation, for those whose pages are
             large or whose lists are never paged in practice.
         ignore_filter: Whether ListUsers returns all users whatever the Filter.
@@ -70,6 +72,7 @@ class Behaviour:
     refused: Mapping[str, str] = field(default_factory=dict)
     refuse: Callable[[str, Wire], ApiError | None] | None = None
     amend: Callable[[str, Wire, Wire], Wire] | None = None
+    respond: Callable[[str, Wire, Callable[[], str]], str] | None = None
     page_sizes: Mapping[str, int] = field(default_factory=dict)
     ignore_filter: bool = False
     refuse_filter: bool = False

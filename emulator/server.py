@@ -7,6 +7,7 @@ import json
 import threading
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
@@ -182,7 +183,10 @@ class Emulator(Behaviour):
                 answer = self._sts.answer(parameters, identity, self.roles)
                 reply = Reply(200, answer.encode(), "text/xml")
             else:
-                reply = Reply(200, self._api.answer(operation, parameters, caller).encode())
+                carry_out = partial(self._api.answer, operation, parameters, caller)
+                respond = self.respond
+                answer = respond(operation, parameters, carry_out) if respond else carry_out()
+                reply = Reply(200, answer.encode())
         except ApiError as error:
             reply = _refusal(error, number, is_sts=is_sts)
         return Caller(identity.account, region, identity.arn), reply

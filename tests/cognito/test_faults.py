@@ -18,7 +18,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from emulator import FAULTS, Credential, Emulator, Faults, Pool
-from emulator.api import Api
 from tap_cognito.cognito import client
 from tap_cognito.cognito.responses import TruncatedResponseError, parse
 from tap_cognito.errors import TapCognitoError
@@ -26,7 +25,9 @@ from tests.support.listings import pages, pool_of
 from tests.support.paths import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from emulator.wire import Wire
 
 pytestmark = pytest.mark.whole_pools
 
@@ -106,23 +107,22 @@ def test_a_complete_outage_ends_as_documented_after_few_requests(row: Row) -> No
     assert emulator.log.count() > 1
 
 
-def test_a_page_cut_within_a_character_is_no_page(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_cut_within_a_character_is_no_page() -> None:
     """Half of a page of text beyond ASCII, one byte earlier and later, is asked for again."""
-    answer = Api.answer
     cut = []
 
-    def unescaped(*of: Any) -> str:
-        text = json.dumps(json.loads(answer(*of)), ensure_ascii=False)
+    def unescaped(_: str, __: Wire, carry_out: Callable[[], str]) -> str:
+        text = json.dumps(json.loads(carry_out()), ensure_ascii=False)
         body = text.encode()
         cut.append(body[: len(body) // 2])
         return text
 
-    monkeypatch.setattr(Api, "answer", unescaped)
     for shift in ("", "xx"):
         (user,) = Pool(1, seed=1).users()
         user["Attributes"].append({"Name": "custom:at", "Value": shift + "é" * 10_000})
         pool = Pool.from_users([user])
-        with Emulator(pool, faults=Faults(("cut-length-right",), limit=1)) as emulator:
+        faults = Faults(("cut-length-right",), limit=1)
+        with Emulator(pool, respond=unescaped, faults=faults) as emulator:
             assert scan(emulator) == truth(pool)
             assert emulator.log.count(outcome="cut-length-right") == 1
     assert sorted("\ufffd" in part.decode(errors="replace") for part in cut[::2]) == [False, True]
@@ -135,15 +135,11 @@ def test_a_page_cut_within_a_character_is_no_page(monkeypatch: pytest.MonkeyPatc
         *('{"Users": null}', '{"PaginationToken": "x"}', '{"message": "x"}'),
     ],
 )
-def test_a_body_with_nothing_in_it_is_asked_for_again(
-    body: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_body_with_nothing_in_it_is_asked_for_again(body: str) -> None:
     """A body without a list of users isn't the last page: the request is sent again."""
-    answer = Api.answer
     bodies = [body]
-    monkeypatch.setattr(Api, "answer", lambda *of: bodies.pop() if bodies else answer(*of))
     pool = Pool(3, seed=1)
-    with Emulator(pool) as emulator:
+    with Emulator(pool, respond=lambda *of: bodies.pop() if bodies else of[-1]()) as emulator:
         assert sorted(scan(emulator)) == truth(pool)
         assert emulator.log.count("ListUsers") == 2
 

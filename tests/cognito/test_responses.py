@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from emulator import Emulator, Pool
-from emulator.api import Api
 from tap_cognito.cognito import client, responses
 from tap_cognito.error_codes import ErrorKind, classify, error_code
 from tap_cognito.errors import TapCognitoError
 from tap_cognito.tap import TapCognito
 from tests.support.answers import records
 from tests.support.catalogs import selected
+from tests.support.emulated import answering
 from tests.support.hostile import ATTACKS, Hostile, response
 from tests.support.listings import pages, pool_at, pool_of
 from tests.support.paths import ROOT
@@ -60,11 +60,11 @@ RELIABILITY = ROOT / "docs" / "reliability.md"
     ],
     ids=lambda user: user[:40],
 )
-def test_a_malformed_user_fails_the_scan(user: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_malformed_user_fails_the_scan(user: str) -> None:
     """A user of a shape that Cognito never sends fails the scan in one line without its content."""
-    monkeypatch.setattr(Api, "answer", lambda *_: f'{{"Users": [{user}]}}')
     began = time.process_time()
-    with Emulator(Pool(1)) as emulator, pytest.raises(TapCognitoError) as failure:
+    answer = f'{{"Users": [{user}]}}'
+    with answering(answer) as emulator, pytest.raises(TapCognitoError) as failure:
         list(pages(pool_of(emulator)))
     assert str(failure.value).startswith("the response to ListUsers is malformed (")
     assert "ada" not in str(failure.value)
@@ -72,10 +72,9 @@ def test_a_malformed_user_fails_the_scan(user: str, monkeypatch: pytest.MonkeyPa
     assert time.process_time() - began < 5
 
 
-def test_a_malformed_response_fails_its_stream_only(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_malformed_response_fails_its_stream_only() -> None:
     """A malformed response fails its own stream, as any failure does, and isn't called a bug."""
-    monkeypatch.setattr(Api, "answer", lambda *_: '{"Users": [{"Attributes": []}]}')
-    with Emulator(Pool(1)) as emulator:
+    with answering('{"Users": [{"Attributes": []}]}') as emulator:
         tap = TapCognito(config=emulator_config(emulator))
         with pytest.raises(TapCognitoError, match=r"^`users`: the response to ListUsers is malf"):
             tap.sync_all()
@@ -95,12 +94,9 @@ def test_a_malformed_response_fails_its_stream_only(monkeypatch: pytest.MonkeyPa
         ("log_delivery", '{"LogDeliveryConfiguration": "ada"}'),
     ],
 )
-def test_an_answer_of_another_shape_is_malformed(
-    stream: str, answer: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_answer_of_another_shape_is_malformed(stream: str, answer: str) -> None:
     """An answer of another shape fails in one line that names the stream and quotes nothing."""
-    monkeypatch.setattr(Api, "answer", lambda *_: answer)
-    with Emulator(Pool(1)) as emulator:
+    with answering(answer) as emulator:
         tap = TapCognito(config=emulator_config(emulator), catalog=selected(stream))
         with pytest.raises(TapCognitoError, match=f"^`{stream}`: the response to ") as failure:
             tap.sync_all()
@@ -108,7 +104,7 @@ def test_an_answer_of_another_shape_is_malformed(
     assert "ada" not in str(failure.value)
 
 
-def test_dates_come_as_numbers_or_text(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dates_come_as_numbers_or_text() -> None:
     """Epoch seconds, as AWS sends them, and ISO 8601, as some emulators do, are the same moment."""
     users = [
         {"Username": "a", "UserCreateDate": DATE},
@@ -116,19 +112,15 @@ def test_dates_come_as_numbers_or_text(monkeypatch: pytest.MonkeyPatch) -> None:
         {"Username": "c", "UserCreateDate": "2023-11-14T17:13:20-05:00"},
         {"Username": "d", "UserCreateDate": "2023-11-14T22:13:20"},
     ]
-    monkeypatch.setattr(Api, "answer", lambda *_: json.dumps({"Users": users}))
-    with Emulator(Pool(1)) as emulator:
+    with answering(json.dumps({"Users": users})) as emulator:
         (found,) = pages(pool_of(emulator))
     assert {user["UserCreateDate"].timestamp() for user in found} == {DATE}
 
 
 @pytest.mark.parametrize("dates", ["", ', "UserCreateDate": null, "UserLastModifiedDate": null'])
-def test_a_missing_date_is_null(
-    dates: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_missing_date_is_null(dates: str, capfd: pytest.CaptureFixture[str]) -> None:
     """A user without dates, or with empty ones, arrives without them."""
-    monkeypatch.setattr(Api, "answer", lambda *_: f'{{"Users": [{{"Username": "ada"{dates}}}]}}')
-    with Emulator(Pool(1)) as emulator:
+    with answering(f'{{"Users": [{{"Username": "ada"{dates}}}]}}') as emulator:
         (user,) = records(emulator_config(emulator), capfd, "users")
     assert (user["username"], user["created_at"], user["updated_at"]) == ("ada", None, None)
 
@@ -137,9 +129,9 @@ def test_a_missing_date_is_null(
 def test_a_deep_response_is_malformed_at_most(depth: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """JSON that is nested too deep is one line, not a bug."""
     monkeypatch.setattr(client, "RETRY_SECONDS", 0.0)
-    monkeypatch.setattr(Api, "answer", lambda *_: '{"Users": ' + "[" * depth + "]" * depth + "}")
     gc.collect()  # what earlier tests left behind can't be finalized at the end of the stack
-    with Emulator(Pool(1)) as emulator, pytest.raises(TapCognitoError, match="the response to"):
+    answer = '{"Users": ' + "[" * depth + "]" * depth + "}"
+    with answering(answer) as emulator, pytest.raises(TapCognitoError, match="the response to"):
         list(pages(pool_of(emulator)))
 
 
@@ -278,13 +270,12 @@ def test_a_page_that_is_no_text_is_asked_for_again(monkeypatch: pytest.MonkeyPat
         assert user["Username"] == emulator.pool.username(0)
 
 
-def test_the_largest_page_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_largest_page_is_read() -> None:
     """A page of sixty users with every attribute at its greatest length is read."""
     attribute = {"Name": "custom:a", "Value": "\N{GRINNING FACE}" * 2_048}
     user = {"Username": "ada", "Attributes": [attribute] * 50}
     answer = json.dumps({"Users": [user] * 60}, ensure_ascii=False)
-    monkeypatch.setattr(Api, "answer", lambda *_: answer)
-    with Emulator(Pool(1)) as emulator:
+    with answering(answer) as emulator:
         listing = pool_of(emulator).listing("ListUsers", "Users")
         (page,) = listing.read(threading.Event())
     assert page

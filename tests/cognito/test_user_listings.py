@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from emulator import Emulator, Faults, Pool
-from emulator.api import Api
 from emulator.connection import Server
 from emulator.errors import ApiError
 from tap_cognito.cognito.listing import PAGE_SIZE
 from tap_cognito.cognito.segments import sub_of
 from tap_cognito.errors import TapCognitoError
+from tests.support.emulated import answering
 from tests.support.interruption import at_rest
 from tests.support.listings import Users, pages, pool_of, refuse_token, scan
 from tests.support.waiting import wait_until
@@ -331,23 +331,18 @@ def test_an_endless_loop_of_tokens_ends_the_scan(
         assert after_the_last(emulator) < times * size / PAGE_SIZE + AHEAD
 
 
-def test_an_empty_token_is_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_token_is_the_end() -> None:
     """An empty token ends a listing, as it does for boto3's paginators."""
-    answer = '{"Users": [{"Username": "ada"}], "PaginationToken": ""}'
-    monkeypatch.setattr(Api, "answer", lambda *_: answer)
-    with Emulator(Pool(1)) as emulator:
+    with answering('{"Users": [{"Username": "ada"}], "PaginationToken": ""}') as emulator:
         assert [user["Username"] for user in scan(emulator)] == ["ada"]
         assert emulator.log.count() == 1
 
 
-def test_an_endless_loop_before_the_first_user_ends_the_scan(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_an_endless_loop_before_the_first_user_ends_the_scan() -> None:
     """Repeated tokens fail the scan, even if all pages were empty."""
     rounds = (f'{{"Users": [], "PaginationToken": "{token}"}}' for token in 20 * "abc")
     answers = itertools.chain(rounds, itertools.repeat('{"Users": []}'))
-    monkeypatch.setattr(Api, "answer", lambda *_: next(answers))
-    with Emulator(Pool(1)) as emulator:
+    with Emulator(Pool(1), respond=lambda *_: next(answers)) as emulator:
         with pytest.raises(TapCognitoError, match="repeated a pagination token"):
             scan(emulator)
         assert emulator.log.count() < 10

@@ -129,6 +129,15 @@ def test_each_fault_is_seen_by_the_client(emulator: Emulator, name: str) -> None
     assert emulator.log.count("ListUsers", name) == 1
 
 
+def test_an_answer_may_be_another(emulator: Emulator) -> None:
+    """A setting makes the answer to each request, alone or from what it would have been."""
+    emulator.respond = lambda operation, _, carry_out: (
+        '{"Users":[]}' if operation == "ListUsers" else carry_out()
+    )
+    assert names(emulator) == []
+    assert client(emulator).list_groups(UserPoolId=emulator.pool.id)["Groups"]
+
+
 @pytest.mark.parametrize(
     ("name", "end"),
     [

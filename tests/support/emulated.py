@@ -12,6 +12,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from emulator import Emulator, Pool
 from tests.support.paths import ROOT
 
 if TYPE_CHECKING:
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from emulator import Emulator
+
+def answering(answer: str) -> Emulator:
+    """Make a pool that gives the same answer to every request."""
+    return Emulator(Pool(1), respond=lambda *_: answer)
 
 
 def client(
