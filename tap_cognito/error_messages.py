@@ -101,15 +101,20 @@ def from_botocore(error: Exception, kind: ErrorKind, request: Request) -> TapCog
     return _CLASSES.get(kind, TapCognitoError)(f"{advice} ({code})")
 
 
-def _unavailable(error: Exception, request: Request) -> TapCognitoError:
+def cause(error: Exception) -> str:
+    """Return why a request failed: a status with AWS's code, or an exception's name; no value."""
     status = http_status(error)
-    if status:
+    return f"HTTP status {status} ({error_code(error)})" if status else type(error).__name__
+
+
+def _unavailable(error: Exception, request: Request) -> TapCognitoError:
+    if http_status(error):
         return TapCognitoError(
-            f"{request.operation} keeps failing with HTTP status {status} ({error_code(error)}): "
+            f"{request.operation} keeps failing with {cause(error)}: "
             "AWS or a proxy is unavailable; retry later"
         )
     return TapCognitoError(
-        f"no answer from {origin(request.client.meta.endpoint_url)} ({type(error).__name__}): "
+        f"no answer from {origin(request.client.meta.endpoint_url)} ({cause(error)}): "
         "check `endpoint_url`, `region` and the network"
     )
 

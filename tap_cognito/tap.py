@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,6 +13,7 @@ from tap_cognito.cognito.client import CognitoClient
 from tap_cognito.cognito.quotas import Quotas
 from tap_cognito.errors import StreamsFailedError, TapCognitoError
 from tap_cognito.identity import credentials, secret_references
+from tap_cognito.replication.progress import format_outcomes
 from tap_cognito.singer.sdk import SingerTap
 from tap_cognito.streams import NAMES, STREAMS
 
@@ -56,8 +58,19 @@ class TapCognito(SingerTap):
             self._regions()  # without pools and credentials there is no run
         else:
             self.logger.warning("The catalog selects no stream: there is nothing to do")
-        self.sync_streams()
+        try:
+            self.sync_streams()
+        finally:
+            self._log_result()
         self._raise_failures()
+
+    def _log_result(self) -> None:
+        """Log what came of all streams: the last line of a complete run."""
+        outcomes = [stream.outcome for stream in self.selected_streams]
+        if outcomes:
+            is_complete = all(end.is_complete for end in outcomes)
+            level = logging.INFO if is_complete else logging.WARNING
+            self.logger.log(level, "%s", format_outcomes(outcomes))
 
     def check_all(self) -> None:
         """Make the first request of each selected stream, and print a line for each.

@@ -27,7 +27,7 @@ from tap_cognito.cognito.responses import (
     receive,
 )
 from tap_cognito.error_codes import ErrorKind, classify
-from tap_cognito.error_messages import Request, from_botocore
+from tap_cognito.error_messages import Request, cause, from_botocore
 from tap_cognito.errors import TapCognitoError
 
 if TYPE_CHECKING:
@@ -171,11 +171,12 @@ class CognitoClient:
                 limit = RETRY_SECONDS if self._has_connected else START_SECONDS
                 if kind is not ErrorKind.TRANSIENT or time.monotonic() - began > limit:
                     raise self._explain(error, kind, operation, parameters) from None
+                if failures > 1:
+                    reason = cause(error)
+                    logger.info("%s failed %s times, retrying: %s", operation, failures, reason)
             else:
                 self._note_answer()
                 return answer
-            if failures > 1:
-                logger.info("%s failed %s times, retrying", operation, failures)
             backoff = min(MAX_BACKOFF, _BASE_BACKOFF * 2 ** (failures - 1))
             if cancel.wait(random.random() * backoff):  # noqa: S311 - jitter
                 raise Cancelled

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
@@ -12,7 +13,7 @@ from tap_cognito.cognito.responses import malformed
 from tap_cognito.errors import CredentialsError, TapCognitoError, bug
 from tap_cognito.replication.bookmarks import REPLICATION_KEY, Bookmarks
 from tap_cognito.replication.columns import Column
-from tap_cognito.replication.progress import Progress
+from tap_cognito.replication.progress import Outcome, Progress
 from tap_cognito.replication.scan import ResumableScan
 from tap_cognito.replication.scope import Scope
 from tap_cognito.replication.state import StreamState
@@ -60,6 +61,8 @@ class CognitoStream(SingerStream):
     ) -> None:
         self._regions = regions
         self._bookmarks: Bookmarks | None = None
+        self._progress: Progress | None = None
+        self._is_complete = False
         schema = {
             "type": "object",
             "properties": {column.name: column.schema for column in self.columns},
@@ -115,7 +118,8 @@ class CognitoStream(SingerStream):
         self.version, self._bookmarks = scan.version, scan.bookmarks
         failures: list[Exception] = []
         before = scan.pools_done, scan.count_done
-        with Progress(self.name, self.logger, regions, *before) as progress:
+        with Progress(self.name, self.logger, regions, lambda: self.sent, before) as progress:
+            self._progress = progress
             sources = (self._sources(region, scan) for region in regions)
             for batch in parallel.read(sources, self._records):
                 progress.update(batch)
@@ -130,8 +134,15 @@ class CognitoStream(SingerStream):
                     self.logger.error("%s", self.failure(batch.error, batch.source.pool_id))
         if failures:
             self._on_failure(self._summarize(failures, len(pool_ids)))
-        if scan.end(failures):
+        self._is_complete = scan.end(failures)
+        if self._is_complete:
             self.activate_version()
+
+    @property
+    def outcome(self) -> Outcome:
+        """What came of the stream so far."""
+        end = self._progress.outcome() if self._progress else Outcome(self.name)
+        return replace(end, sent=self.sent, is_complete=self._is_complete)
 
     def _sources(self, region: Region, scan: ResumableScan) -> Iterator[Source]:
         return (

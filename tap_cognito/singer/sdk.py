@@ -47,6 +47,9 @@ class SingerStream(Stream):
         tap: The tap.
         schema: The JSON schema of its records, which `get_records` makes right.
         on_failure: Receives each failure; what it was raised in has ended.
+
+    Attributes:
+        sent: How many records were sent: those that `stream_maps` filters out aren't.
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class SingerStream(Stream):
     ) -> None:
         self._on_failure = on_failure
         self._read_at = utc_now()
+        self.sent = 0
         self._write_message = tap.write_message
         self.write_state = tap.state_writer.write_state
         super().__init__(tap, schema=schema)
@@ -117,6 +121,7 @@ class SingerStream(Stream):
             self.write_state(self.tap_state)
 
     def _write_record(self, record: Record) -> None:
+        is_sent = False
         for stream_map in self.stream_maps:
             try:
                 mapped = stream_map.transform(record)
@@ -125,6 +130,7 @@ class SingerStream(Stream):
                     explain_failure(error, self.name, mapped_column(error))
                 ) from None
             if mapped is not None:
+                is_sent = True
                 self._write_message(
                     RecordMessage(
                         stream=stream_map.stream_alias,
@@ -133,6 +139,7 @@ class SingerStream(Stream):
                         time_extracted=self._read_at,
                     )
                 )
+        self.sent += is_sent
 
 
 def mapped_column(error: BaseException) -> str | None:

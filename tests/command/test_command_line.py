@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from emulator import Emulator, Pool
+from emulator import Emulator, Faults, Pool
 from tests.support.catalogs import selected
 from tests.support.programs import emulator_config, run_tap
 
@@ -77,3 +77,40 @@ def test_a_catalog_that_selects_nothing_is_a_warning(tmp_path: Path) -> None:
     assert "The catalog selects no stream: there is nothing to do" in line
     assert run.returncode == 0, run.stderr
     assert '"RECORD"' not in run.stdout
+
+
+def test_the_last_line_is_the_result_of_all_streams(tmp_path: Path) -> None:
+    """It counts what was read and what a filter let through, apart, and nothing follows it."""
+    with Emulator(Pool(100)) as emulator:
+        maps = {"users": {"__filter__": "enabled", "__else__": None, "username": "username"}}
+        config = emulator_config(emulator, stream_maps=maps)
+        catalog = tmp_path / "catalog.json"
+        catalog.write_text(json.dumps(selected("users", "groups")), encoding="utf-8")
+        run = run_tap(config, "--catalog", catalog, env=QUIET)
+        groups = len(emulator.pool.groups)
+        sent = sum(user["Enabled"] for user in emulator.pool.users())
+    assert run.returncode == 0
+    assert 0 < sent < 100
+    counts = f"100 users read, {sent} sent; {groups} groups read, {groups} sent; "
+    assert f"| Complete: {counts}" in run.stderr.splitlines()[-1]
+    assert f"Read 100 users, sent {sent}, with " in run.stderr
+
+
+def test_a_failed_run_shows_its_result_above_the_reason() -> None:
+    """The streams that aren't complete say so in the last line but one; the last one says why."""
+    with Emulator(Pool(100), denied={"cognito-idp:ListUsers"}) as emulator:
+        run = run_tap(emulator_config(emulator), env=QUIET)
+    result, reason = run.stderr.splitlines()[-2:]
+    assert "| WARNING " in result
+    assert "| Not complete: 0 users read, 0 sent, not all; " in result
+    assert "attach this IAM policy" in reason
+    assert run.returncode == 1
+
+
+def test_a_retry_says_what_failed() -> None:
+    """While a request is retried, the log has the status and AWS's code."""
+    with Emulator(Pool(10), faults=Faults(("error-500",), limit=3)) as emulator:
+        run = run_tap(emulator_config(emulator), env=QUIET)
+    assert run.returncode == 0
+    retry = "ListUsers failed 2 times, retrying: HTTP status 500 (InternalErrorException)"
+    assert retry in run.stderr

@@ -376,7 +376,7 @@ def test_a_repeated_run_reads_only_the_pools_that_are_left(
     read = {request.pool_id for request in account.emulator.log.matching(operation="ListUsers")}
     assert read == {B}
     assert first.keys | second.keys == account.users
-    assert "Read 700 users of 1 pool with " in caplog.text
+    assert "Read 700 users of 1 pool, sent 700, with " in caplog.text
 
 
 # The log
@@ -395,7 +395,7 @@ def test_each_failed_pool_has_a_line_and_the_run_one(
     assert sorted(line.split(":")[0] for line in errors) == [f"`users` of {C}", f"`users` of {A}"]
     assert all("attach this IAM policy" in line for line in errors)
     (end,) = [text for text in caplog.messages if text.startswith("Read ")]
-    assert end.startswith("Read 700 users of 1 pool (2 failed) with ")
+    assert end.startswith("Read 700 users of 1 pool (2 failed), sent 700, with ")
     assert str(run.error) == (
         "`users`: 2 of 3 pools couldn't be read, the others were: each has a line above"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from itertools import pairwise
 
 import pytest
 
@@ -53,7 +54,7 @@ def lines(  # noqa: PLR0913 - two fixtures, and what the tests vary
     checkpoint = Checkpoint(frozenset(done), tuple(DIGITS), before, len(users)) if done else None
     source = UserListings(pool, user_filter, checkpoint)
     regions = [Region(pool.client, [pool.id])]
-    with progress.Progress("users", logger, regions, count_before=before) as log:
+    with progress.Progress("users", logger, regions, lambda: 0, before=(0, before)) as log:
         for batch in parallel.read([[source]], lambda _, users: users):
             clock.now += seconds if batch.item_count else 0
             log.update(batch)
@@ -68,7 +69,7 @@ def test_every_few_seconds_a_line_tells_how_far_it_is(
         said = lines(emulator, clock, caplog, seconds=3.0)
         assert emulator.log.count("DescribeUserPool") == 1
     assert [line for line in said if "of about 1,200 users (" in line and "users/s, about " in line]
-    assert said[-1].startswith("Read 1,200 users with ")
+    assert said[-1].startswith("Read 1,200 users, sent 0, with ")
 
 
 def test_what_an_earlier_run_has_read_counts(
@@ -81,7 +82,7 @@ def test_what_an_earlier_run_has_read_counts(
         share = f"{1_200 - left + min(60, left):,} of about 1,200 users"
         assert said[0].startswith(share)
         assert f", {min(60, left) / 6:,.0f} users/s" in said[0]
-        assert said[-1].startswith(f"Read {left:,} users with ")
+        assert said[-1].startswith(f"Read {left:,} users, sent 0, with ")
 
 
 def test_without_the_permission_it_tells_what_it_knows(
@@ -92,7 +93,7 @@ def test_without_the_permission_it_tells_what_it_knows(
         said = lines(emulator, clock, caplog, seconds=3.0)
         assert emulator.log.count("DescribeUserPool") == 1
     assert not [line for line in said if "about" in line]
-    assert said[-1].startswith("Read 1,200 users with ")
+    assert said[-1].startswith("Read 1,200 users, sent 0, with ")
 
 
 def test_a_part_of_the_pool_is_compared_with_no_estimate(
@@ -104,7 +105,7 @@ def test_a_part_of_the_pool_is_compared_with_no_estimate(
         assert lines(emulator, clock, caplog, seconds=3.0, user_filter=every_user) == [
             "120 users, 20 users/s",
             "200 users, 17 users/s",
-            "Read 200 users with 4 requests (0 throttled) in 12.0 s, 17 users/s",
+            "Read 200 users, sent 0, with 4 requests (0 throttled) in 12.0 s, 17 users/s",
         ]
         assert emulator.log.count("DescribeUserPool") == 0
 
@@ -115,7 +116,7 @@ def test_a_short_scan_tells_only_what_it_was(
     """A scan of a second logs its end only, and doesn't ask for an estimate."""
     with Emulator(Pool(60)) as emulator:
         assert lines(emulator, clock, caplog, seconds=1.0) == [
-            "Read 60 users with 1 requests (0 throttled) in 1.0 s, 60 users/s"
+            "Read 60 users, sent 0, with 1 requests (0 throttled) in 1.0 s, 60 users/s"
         ]
         assert emulator.log.count() == 1
 
@@ -127,7 +128,7 @@ def test_the_last_line_counts_throttled_requests(
     faults = Faults(("throttling-burst",), limit=2)
     with Emulator(Pool(60), faults=faults) as emulator:
         assert lines(emulator, clock, caplog, seconds=0.5) == [
-            "Read 60 users with 3 requests (2 throttled) in 0.5 s, 120 users/s"
+            "Read 60 users, sent 0, with 3 requests (2 throttled) in 0.5 s, 120 users/s"
         ]
 
 
@@ -135,7 +136,7 @@ def test_an_empty_pool_has_a_line_too(clock: Clock, caplog: pytest.LogCaptureFix
     """The line of a pool without users, read in no time, divides nothing by zero."""
     with Emulator(Pool(0)) as emulator:
         assert lines(emulator, clock, caplog, seconds=0.0) == [
-            "Read 0 users with 1 requests (0 throttled) in 0.0 s, 0 users/s"
+            "Read 0 users, sent 0, with 1 requests (0 throttled) in 0.0 s, 0 users/s"
         ]
 
 
@@ -167,3 +168,37 @@ def test_many_pools_have_a_line_of_their_own() -> None:
     assert line == "40 of 200 pools, 1,200 users, 24.0 requests/s, about 27 s left"
     line = progress.format_pools("users", 0, done=0, pools=200, rate=0.0, seconds=5.0)
     assert line == "0 of 200 pools, 0 users, 0.0 requests/s"
+
+
+def test_a_run_of_hours_logs_a_line_a_minute(
+    clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Ten hours of a page a second are less than a line a minute, and begin with one in 5 s."""
+    caplog.set_level(logging.INFO, logger.name)
+    with Emulator(Pool(0)) as emulator:
+        pool = pool_of(emulator)
+        regions = [Region(pool.client, [pool.id])]
+        batch = parallel.Batch(UserListings(pool), [], 60, is_last=False)
+        with progress.Progress("users", logger, regions, lambda: 0) as log:
+            moments = []
+            for _ in range(36_000):
+                clock.now += 1
+                before = len(caplog.records)
+                log.update(batch)
+                if len(caplog.records) > before:
+                    moments.append(clock.now - 100)
+    pauses = [after - before for before, after in pairwise([0.0, *moments])]
+    assert (pauses[0], max(pauses), pauses[-1]) == (5, 60, 60)
+    assert len(pauses) < 36_000 / 60 + 60
+
+
+def test_the_result_says_of_each_stream_whether_all_of_it_was_read() -> None:
+    """One stream that isn't complete makes the run so, and is the only one that says it."""
+    users = progress.Outcome("users", 2_000, 1_035, 34, 1, 1.5, is_complete=True)
+    assert progress.format_outcomes([users]) == (
+        "Complete: 2,000 users read, 1,035 sent; 34 requests (1 throttled) in 1.5 s"
+    )
+    assert progress.format_outcomes([users, progress.Outcome("groups")]) == (
+        "Not complete: 2,000 users read, 1,035 sent; 0 groups read, 0 sent, not all; "
+        "34 requests (1 throttled) in 1.5 s"
+    )
