@@ -26,6 +26,7 @@ PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 MODULES = {
     "quickstart": "quickstart",
+    "history": "quickstart.history",
     "test": "pytest",
     "mutate": "mutmut",
     "docs": "docs.generate",
@@ -48,6 +49,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="dev.py", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     commands.add_parser("quickstart", help="load an emulated user pool into an embedded Postgres")
+    commands.add_parser("history", help="play four months of an emulated pool with dbt's models")
     commands.add_parser("test", help="run the tests; further arguments go to pytest")
     commands.add_parser("coverage", help="run the tests, and fail if they miss much of the package")
     commands.add_parser("mutate", add_help=False, help="run mutmut: which mutations do tests miss?")

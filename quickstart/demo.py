@@ -7,13 +7,9 @@ import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
 from quickstart import pool, postgres
 from quickstart.pipeline import Meltano, forget_settings
+from quickstart.tables import as_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -95,19 +91,14 @@ def _show(connection: psycopg.Connection) -> None:
     _print_table(("column", "type"), columns)
     query = "select {} from cognito.users order by created_at limit 5"
     _say(query.format(", ".join(_SHOWN)))
-    as_text = ", ".join(f"{name}::text" for name in _SHOWN)
-    _print_table(_SHOWN, connection.execute(query.format(as_text).encode()).fetchall())
+    texts = ", ".join(f"{name}::text" for name in _SHOWN)
+    _print_table(_SHOWN, connection.execute(query.format(texts).encode()).fetchall())
 
 
 def _print_table(header: Sequence[str], rows: Iterable[Sequence[str | None]]) -> None:
     """Print a table as psql does, with the last column cut to the terminal's width."""
-    table = Table(box=box.ASCII, show_edge=False)
-    for name in header:
-        table.add_column(name, no_wrap=name != header[-1])
-    for row in rows:
-        table.add_row(*(Text(value or "", no_wrap=True, overflow="ellipsis") for value in row))
     width = max(_MIN_WIDTH, shutil.get_terminal_size().columns)
-    Console(width=width).print(table)
+    print(as_text(header, rows, width), end="")
 
 
 def _say(message: str) -> None:

@@ -25,7 +25,8 @@ SERVER = ("host", "user", "password", "database")
 
 RUN = {
     ("docs/credentials.md", "sql"): "identity/test_credentials.py",
-    ("docs/history.md", "sql"): "history/test_plain_sql.py",
+    ("docs/history.md", "pip install"): "history/test_demonstration.py",
+    ("docs/history.md", "sql"): "history/test_demonstration.py",
     ("docs/install.md", "pip install /path"): "documents/test_documented_commands.py",
     ("docs/install.md", "pip wheel"): "documents/test_documented_commands.py",
     ("docs/install.md", "set -o pipefail"): "documents/test_documented_commands.py",
@@ -60,6 +61,7 @@ NOT_RUN = {
     ("README.md", "meltano install"): "the quickstart's class Meltano does it for every test",
     ("README.md", "git clone"): "test_quickstart.py runs what dev.py starts",
     ("README.md", "python3 dev.py test"): "runs this test; CI runs parts of it",
+    ("docs/history.md", "python3 dev.py history"): "test_demonstration.py runs what it starts",
     ("docs/many-pools.md", "`users` of"): "what a run prints",
     ("docs/many-pools.md", "export TAP_COGNITO"): "test_many_pools.py does it without Meltano",
     ("docs/many-pools.md", "sql"): "test_scheduling.py has Dagster make the view",

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from emulator import Emulator, Pool
+from quickstart.clock import set_clock
 from quickstart.pool import KEYS
 from tests.history.play import Play, moment
 from tests.support.catalogs import selected
 from tests.support.programs import load, pour, run_tap
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
     from tests.history.expected import Photo
@@ -23,22 +24,6 @@ KINDS = ("mirror", "several pools", "hard_delete false")
 """How a table may be: of one pool, of two, or with deleted rows that are marked and stay."""
 CONFIGURATION = ("user_pool", "app_clients")
 _COLUMNS = "username, email, status, enabled, created_at, updated_at, attributes"
-
-
-def set_clock(database: Database, now: datetime) -> None:
-    """Let `now()` be another time in every session of a database from now on.
-
-    A function of this name is found before Postgres's own.
-    """
-    moment = now.replace(tzinfo=timezone.utc).isoformat()
-    with database.connect() as connection:
-        connection.execute("create schema if not exists clock")
-        connection.execute(
-            "create or replace function clock.now() returns timestamptz stable language sql as "
-            f"$$ select timestamptz '{moment}' $$".encode()
-        )
-        path = "clock, pg_catalog, public"
-        connection.execute(f"alter database {database.name} set search_path = {path}".encode())
 
 
 @dataclass
@@ -96,7 +81,8 @@ class Oracle:
             streams: What to load beside `users`.
             fails: Whether the pool becomes unreadable in the middle.
         """
-        set_clock(self.database, moment(number))
+        with self.database.connect() as connection:
+            set_clock(connection, moment(number))
         for play in self.plays:
             play.advance(number)
         path = self.folder / "catalog.json"

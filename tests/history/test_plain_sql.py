@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tests.support.tables import Database
 
-SETUP, *_ = blocks("docs/history.md", "sql", "Without dbt")
+SETUP, AS_OF, ERASE = blocks("docs/history.md", "sql", "Without dbt")
 HISTORY = "cognito.users_history"
 
 
@@ -68,6 +68,34 @@ def test_the_table_as_of_every_run_is_in_the_history(database: Database, tmp_pat
     oracle = Oracle(database, tmp_path, seed=1, users=70)
     play(oracle, 6)
     check(oracle)
+
+
+def test_a_user_is_erased_by_one_statement(database: Database) -> None:
+    """Nothing of one user stays, and nothing of another is lost; the document's query shows it."""
+    with database.connect() as connection:
+        connection.execute(
+            """
+            create schema cognito;
+            create table cognito.users (
+              username text primary key, email text, status text, enabled boolean,
+              created_at timestamp, updated_at timestamp, attributes jsonb
+            );
+            insert into cognito.users (username) values ('ada.0'), ('grace.1');
+            """
+        )
+        connection.execute(SETUP.encode())
+        connection.execute("update cognito.users set email = username || '@example.com'")
+        connection.execute("update cognito.users set enabled = true where username = 'grace.1'")
+        connection.execute("update cognito.users set enabled = true where username = 'grace.1'")
+        connection.execute(ERASE.encode())
+    assert database.rows(f"select distinct username from {HISTORY}") == [("grace.1",)]  # noqa: S608
+    assert len(database.rows(f"select * from {HISTORY}")) == 3  # noqa: S608
+    later = AS_OF.replace("2026-04-15", "2999-01-01")
+    assert database.rows(later) == [
+        ("grace.1", "grace.1@example.com", None, True, None, None, None)
+    ]
+    assert later != AS_OF
+    assert database.rows(AS_OF) == []
 
 
 @pytest.mark.slow
