@@ -33,6 +33,8 @@ class ErrorKind(Enum):
     NOT_FOUND = auto()
     FEATURE_UNAVAILABLE = auto()
     """The pool's feature plan or add-ons don't include it."""
+    NOT_ENABLED = auto()
+    """The operation isn't offered for the pool in this region."""
     INVALID_PARAMETER = auto()
     UNKNOWN_KEY = auto()
     """AWS doesn't know the access key, or its session token is missing."""
@@ -56,6 +58,8 @@ _KINDS = {
     "ParameterNotFound": ErrorKind.NOT_FOUND,
     "FeatureUnavailableInTierException": ErrorKind.FEATURE_UNAVAILABLE,
     "UserPoolAddOnNotEnabledException": ErrorKind.FEATURE_UNAVAILABLE,
+    "InvalidUserPoolConfigurationException": ErrorKind.FEATURE_UNAVAILABLE,
+    "OperationNotEnabledException": ErrorKind.NOT_ENABLED,
     "InvalidParameterException": ErrorKind.INVALID_PARAMETER,
     "InvalidAccessKeyId": ErrorKind.UNKNOWN_KEY,
     "InvalidClientTokenId": ErrorKind.UNKNOWN_KEY,

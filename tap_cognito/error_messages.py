@@ -13,8 +13,11 @@ from tap_cognito.errors import (
     CredentialsError,
     FeatureUnavailableError,
     InvalidParameterError,
+    NotEnabledError,
     ResourceNotFoundError,
     TapCognitoError,
+    UnavailableError,
+    UnsupportedError,
     UserNotFoundError,
 )
 from tap_cognito.urls import origin
@@ -40,6 +43,8 @@ class Request(NamedTuple):
 _CLASSES = {
     ErrorKind.NOT_FOUND: ResourceNotFoundError,
     ErrorKind.FEATURE_UNAVAILABLE: FeatureUnavailableError,
+    ErrorKind.NOT_ENABLED: NotEnabledError,
+    ErrorKind.UNSUPPORTED: UnsupportedError,
     ErrorKind.INVALID_PARAMETER: InvalidParameterError,
     ErrorKind.UNKNOWN_KEY: CredentialsError,
     ErrorKind.INVALID_SIGNATURE: CredentialsError,
@@ -64,6 +69,8 @@ _OF_COGNITO = ADVICE | {
     "`region` and whose credentials these are",
     ErrorKind.FEATURE_UNAVAILABLE: "the feature plan or the add-ons of {pool} don't include what "
     "{operation} returns",
+    ErrorKind.NOT_ENABLED: "{operation} isn't offered for {pool} in {region}: if that is a "
+    "replica's region, read the pool in its primary region, or deselect the stream",
     ErrorKind.INVALID_PARAMETER: "Cognito refused a parameter of {operation}: check `user_filter`",
     ErrorKind.UNSUPPORTED: "the endpoint doesn't support {operation}: check `endpoint_url`, or "
     "deselect the stream",
@@ -109,7 +116,7 @@ def cause(error: Exception) -> str:
 
 def _unavailable(error: Exception, request: Request) -> TapCognitoError:
     if http_status(error):
-        return TapCognitoError(
+        return UnavailableError(
             f"{request.operation} keeps failing with {cause(error)}: "
             "AWS or a proxy is unavailable; retry later"
         )

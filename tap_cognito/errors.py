@@ -35,6 +35,18 @@ class FeatureUnavailableError(TapCognitoError):
     """The pool's feature plan or add-ons don't include what was asked for: there is none of it."""
 
 
+class NotEnabledError(TapCognitoError):
+    """The operation isn't offered for the pool in this region, as in that of a replica."""
+
+
+class UnavailableError(TapCognitoError):
+    """AWS, the endpoint or a proxy kept answering with a server error."""
+
+
+class UnsupportedError(TapCognitoError):
+    """The endpoint doesn't know the operation."""
+
+
 class InvalidParameterError(TapCognitoError):
     """Cognito refused a parameter: a filter it doesn't know, or a token that has expired."""
 

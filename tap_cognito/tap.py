@@ -13,6 +13,7 @@ from tap_cognito.cognito.client import CognitoClient
 from tap_cognito.cognito.quotas import Quotas
 from tap_cognito.errors import StreamsFailedError, TapCognitoError
 from tap_cognito.identity import credentials, secret_references
+from tap_cognito.replication.per_user import PACE_SETTINGS
 from tap_cognito.replication.progress import format_outcomes
 from tap_cognito.singer.sdk import SingerTap
 from tap_cognito.streams import NAMES, STREAMS
@@ -104,7 +105,7 @@ class TapCognito(SingerTap):
             quotas = Quotas(
                 {
                     "UserList": config["max_requests_per_second"],
-                    "UserRead": config["user_mfa_requests_per_second"],
+                    **{quota: config[setting] for quota, setting in PACE_SETTINGS.items()},
                 }
             )
             return CognitoClient(session, quotas, config.get("endpoint_url"), region)

@@ -17,6 +17,10 @@ _CATEGORIES = {
     "ListUsers": "UserList",
     "ListUsersInGroup": "UserList",
     "AdminGetUser": "UserRead",
+    "AdminGetUserAuthFactors": "UserRead",
+    "AdminListDevices": "UserResourceRead",
+    "AdminListUserAuthEvents": "UserResourceRead",
+    "AdminListUserSessions": "UserResourceRead",
     "DescribeUserPool": "UserPoolRead",
     "ListUserPools": "UserPoolRead",
     "DescribeUserPoolClient": "UserPoolClientRead",
@@ -27,6 +31,7 @@ _OTHERS = "UserPoolResourceRead"
 _LIMITS = {
     "UserList": 30.0,
     "UserRead": 120.0,
+    "UserResourceRead": 50.0,
     "UserPoolRead": 15.0,
     "UserPoolClientRead": 15.0,
     _OTHERS: 20.0,
@@ -36,10 +41,15 @@ _LIMITS = {
 _LIMIT_OF_A_POOL = 5.0
 """Requests per second of one operation on one pool, other than those that read users."""
 
-_WITHOUT_LIMIT_OF_A_POOL = {"UserList", "UserRead"}
+_WITHOUT_LIMIT_OF_A_POOL = {"UserList", "UserRead", "UserResourceRead"}
 
 _REMEMBERED = 256
 """How many limiters of pools are kept before idle ones are dropped."""
+
+
+def category_of(operation: str) -> str:
+    """Return the quota's category of an operation, by AWS's name."""
+    return _CATEGORIES.get(operation, _OTHERS)
 
 
 class Quotas:
@@ -67,7 +77,7 @@ class Quotas:
         Returns:
             The limiters, the pool's own first.
         """
-        category = _CATEGORIES.get(operation, _OTHERS)
+        category = category_of(operation)
         shared = self._categories[category]
         if pool_id is None or category in _WITHOUT_LIMIT_OF_A_POOL:
             return [shared]

@@ -35,7 +35,19 @@ MAX_SECONDS = 30.0
 
 _CHUNK = 1 << 16
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-_DATES = {"CreationDate", "LastModifiedDate", "UserCreateDate", "UserLastModifiedDate"}
+_DATES = {
+    "CreateDate",
+    "CreationDate",
+    "DeviceCreateDate",
+    "DeviceLastAuthenticatedDate",
+    "DeviceLastModifiedDate",
+    "LastActiveDate",
+    "LastModifiedDate",
+    "RestoreTimestamp",
+    "TriggerTimestamp",
+    "UserCreateDate",
+    "UserLastModifiedDate",
+}
 _LONGEST_DATE = 64
 
 

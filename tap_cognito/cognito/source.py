@@ -148,10 +148,11 @@ class SentItems:
 
     def _complete(self, listing: Listing) -> None:
         self._known.pop(listing.name, None)
-        self._room -= len(self._hashes[listing.name])
-        if self._room < 0:
+        count = len(self._hashes[listing.name])
+        self._room -= count
+        if self._room < 0 or not count:
             del self._hashes[listing.name]
-            self.is_complete = False
+            self.is_complete &= not count
 
 
 class OneListing(Source):

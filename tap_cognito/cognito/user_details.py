@@ -1,78 +1,170 @@
-"""The users of a pool one by one, for data that only AdminGetUser returns."""
+"""The users of a pool one by one, for what only operations on one user return."""
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tap_cognito.cognito.estimates import estimate_of, prove_empty
 from tap_cognito.cognito.filters import FilterCheck, equals
 from tap_cognito.cognito.listing import LoopDetector
 from tap_cognito.cognito.source import SentItems, Source
-from tap_cognito.errors import InvalidParameterError, TapCognitoError, UserNotFoundError
+from tap_cognito.errors import (
+    AccessDeniedError,
+    FeatureUnavailableError,
+    InvalidParameterError,
+    NotEnabledError,
+    ResourceNotFoundError,
+    TapCognitoError,
+    UnavailableError,
+    UnsupportedError,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tap_cognito.cognito.client import CognitoClient
     from tap_cognito.cognito.listing import Item, Listing, Page, UserPool
 
+_NOT_TO_BE_HAD = (AccessDeniedError, NotEnabledError, UnavailableError, UnsupportedError)
+"""An operation may not be called, isn't offered in the region, or isn't known to the endpoint,
+which may answer with a server error then."""
+
 _MISSES = 2
-"""How often AdminGetUser may not find a user whom ListUsers lists before the source fails."""
+"""How often a user whom ListUsers lists may not be found before the source fails."""
 
 _UNKNOWN = (
-    "AdminGetUser doesn't find a user whom ListUsers lists, and the endpoint can't be asked "
-    "whether the user is gone: retry"
+    "a user whom ListUsers lists isn't found, and the endpoint can't be asked whether the user is "
+    "gone: retry"
 )
+
+logger = logging.getLogger("tap-cognito.user_details")
+
+
+class Detail(NamedTuple):
+    """An operation on one user."""
+
+    operation: str
+    """The API's name of the operation, such as `AdminGetUser`."""
+    result: str | None = None
+    """The member of its answer that holds the items; `None`: the answer is the one item."""
+    key: str | None = "Username"
+    """The member that identifies an item."""
+
+
+class Alternatives:
+    """Operations that return the same of a user, the best one first.
+
+    What one source learns of a region holds for all pools in it, until the end of the run.
+
+    Args:
+        details: The operations.
+    """
+
+    def __init__(self, *details: Detail) -> None:
+        self._details = details
+        self._refused: dict[CognitoClient, int] = {}
+        self._errors: dict[CognitoClient, TapCognitoError] = {}
+
+    def best(self, client: CognitoClient) -> Detail:
+        """Return the best operation that wasn't refused in a region."""
+        return self._details[self._refused.get(client, 0)]
+
+    def refuse(self, client: CognitoClient, operation: str, error: TapCognitoError) -> None:
+        """Take the next operation in a region.
+
+        Raises:
+            TapCognitoError: The first refusal, if there is no other operation.
+        """
+        first = self._errors.setdefault(client, error)
+        if operation != self.best(client).operation:
+            return  # an answer that was under way
+        if self.best(client) is self._details[-1]:
+            raise first
+        self._refused[client] = self._refused.get(client, 0) + 1
+        logger.info(
+            "Reading users by %s, which returns less: %s",
+            self.best(client).operation,
+            error,
+        )
 
 
 class UserDetails(Source):
-    """What AdminGetUser returns for each user of a pool.
+    """What an operation on one user returns for each user of a pool.
 
     The next page of users waits until those of this page have been requested, so that memory
     doesn't grow with the pool.
 
     Args:
         pool: The pool.
+        alternatives: The operations.
         user_filter: A filter of ListUsers.
         prove_empty: Whether a pool that returns no user must report that it is empty.
+        gate: What is asked first, if anything: the pool may not have what is read.
+        is_open: Whether the answer says that it has it.
+        announce: Receives the estimated number of users, before the first is requested.
     """
 
-    def __init__(
-        self, pool: UserPool, user_filter: str | None = None, *, prove_empty: bool = False
+    def __init__(  # noqa: PLR0913 - the last four are rare
+        self,
+        pool: UserPool,
+        alternatives: Alternatives,
+        user_filter: str | None = None,
+        *,
+        prove_empty: bool = False,
+        gate: Listing | None = None,
+        is_open: Callable[[Item], bool] = bool,
+        announce: Callable[[int], None] = lambda _: None,
     ) -> None:
         super().__init__(pool.id)
         self._pool = pool
+        self._alternatives = alternatives
         self._prove_empty = prove_empty and not user_filter
+        self._gate = gate
+        self._is_open = is_open
+        self._announce = announce
         parameters: dict[str, Any] = {"Filter": user_filter} if user_filter else {}
         self._users = pool.listing("ListUsers", "Users", "Username", **parameters)
         # Nothing estimates how many users a filter returns.
         self._describe = None if user_filter else pool.description
-        self._why_no_estimate: TapCognitoError | None = None
         self._filter = FilterCheck(user_filter)
+        self._estimate: int | None = None
+        self._why_no_estimate: TapCognitoError | None = None
         self._sent = SentItems()
-        self._misses: Counter[str] = Counter()
-        self._lookups: dict[str, str] = {}
         self._count = 0
+        self._has_items = False
         self._loops = LoopDetector()
         self._restarted_at = -1
+        self._next_page: Listing | None = None
+        self._pending: dict[str, str] = {}
+        self._lookups: dict[str, str] = {}
+        self._misses: Counter[str] = Counter()
 
     def start(self) -> None:
-        """Start with the number of users, for the progress."""
-        self.read([self._describe or self._page()])
+        """Start with the gate, then the number of users, for the progress."""
+        if self._gate:
+            self.read([self._gate])
+        else:
+            self._begin()
 
     def receive(self, listing: Listing, page: Page) -> None:
         """Request each user of a page of users; send the responses."""
-        if listing == self._describe:
-            self.checkpoint = self.checkpoint.with_estimate(estimate_of(page))
-            self.read([self._page()])
-        elif listing.max_pages:
+        if listing == self._gate:
+            self._pass_gate(page.items[0])
+        elif listing == self._describe:
+            self._receive_estimate(estimate_of(page))
+        elif listing.name == self._users.name:
             self._receive_users(listing, page)
         elif listing.name in self._lookups:
             self._receive_lookup(listing, page)
         else:
-            self.send(page.items)
+            self._receive_detail(listing, page)
 
     def restart(self, listing: Listing) -> None:
-        """Don't request a user twice who is listed twice; fail if nothing was gained."""
-        if listing.name in self._lookups:
+        """Send and request nothing twice; fail if a restart of the users gained nothing."""
+        if listing.name != self._users.name:
             return
         if self._restarted_at == self._count:
             raise InvalidParameterError(
@@ -83,48 +175,104 @@ class UserDetails(Source):
         self._sent.restart(listing)
 
     def fail(self, listing: Listing, error: TapCognitoError) -> None:
-        """Do without the number of users, and ask whether a user who isn't found is gone."""
+        """Do without the number of users; ask for users who aren't found, and in another way."""
         if listing == self._describe:
             self._why_no_estimate = error
-            self.read([self._page()])
-        elif isinstance(error, UserNotFoundError):
-            self._look_up(listing.parameters["Username"])
+            self._read_page(None)
+        elif listing == self._gate:
+            super().fail(listing, error)
         elif listing.name in self._lookups and isinstance(error, InvalidParameterError):
             raise TapCognitoError(_UNKNOWN) from None
+        elif listing.name not in self._pending:
+            raise error
+        elif isinstance(error, _NOT_TO_BE_HAD):
+            self._refuse(listing, error)
+        elif isinstance(error, FeatureUnavailableError) and not self._has_items:
+            super().fail(listing, error)
+            self.drop()
+        elif isinstance(error, ResourceNotFoundError):
+            self._look_up(listing.operation, self._pending.pop(listing.name))
         else:
             raise error
 
-    def _look_up(self, name: str) -> None:
-        """Ask ListUsers for a user whom AdminGetUser doesn't find."""
+    def _pass_gate(self, answer: Item) -> None:
+        if self._is_open(answer):
+            self._begin()
+        else:
+            logger.info("Nothing to read: %s doesn't record it", self.pool_id)
+
+    def _begin(self) -> None:
+        if self._describe:
+            self.read([self._describe])
+        else:
+            self._read_page(None)
+
+    def _receive_estimate(self, estimate: int | None) -> None:
+        self._estimate = estimate
+        if self._alternatives.best(self._pool.client).result is None:  # one item a user
+            self.checkpoint = self.checkpoint.with_estimate(estimate)
+        if estimate:
+            self._announce(estimate)
+        self._read_page(None)
+
+    def _receive_users(self, listing: Listing, page: Page) -> None:
+        self._next_page = None
+        users = self._sent.add(listing, page)
+        self._filter.receive(users)
+        self._count += len(users)
+        self._request([user["Username"] for user in users])
+        if page.token:
+            self._loops.check(page.token)
+            self._read_page(page.token)
+        elif self._prove_empty and not self._count:
+            prove_empty(self._estimate, self._why_no_estimate)
+
+    def _receive_detail(self, listing: Listing, page: Page) -> None:
+        self._has_items = True
+        self.send(self._sent.add(listing, page))
+        if page.token is None:
+            self._pending.pop(listing.name, None)
+
+    def _look_up(self, operation: str, name: str) -> None:
+        """Ask ListUsers whether a user who isn't found is gone: it isn't assumed."""
         self._misses[name] += 1
         if self._misses[name] > _MISSES:
-            raise TapCognitoError("AdminGetUser doesn't find a user whom ListUsers lists: retry")
+            raise TapCognitoError(f"{operation} doesn't find what ListUsers lists: retry")
         lookup = self._pool.listing("ListUsers", "Users", Filter=equals("username", name))
         self._lookups[lookup.name] = name
         self.read([lookup])
 
     def _receive_lookup(self, listing: Listing, page: Page) -> None:
-        """Ask AdminGetUser again for a user who is in the pool; anybody else is gone."""
+        """Request a user who is in the pool again; anybody else is gone."""
         name = self._lookups[listing.name]
         if any(user.get("Username") != name for user in page.items):
             raise TapCognitoError(_UNKNOWN)
-        if page.items or not page.token:
+        if not page.token:
             del self._lookups[listing.name]
-        self.read(map(self._detail, page.items))
+        if page.items:
+            self._request([name])
 
-    def _receive_users(self, listing: Listing, page: Page) -> None:
-        users = self._sent.add(listing, page)
-        self._count += len(users)
-        self._filter.receive(users)
-        self.read(map(self._detail, users))
-        if page.token:
-            self._loops.check(page.token)
-            self.read([self._page(page.token)])
-        elif self._prove_empty and not self._count:
-            prove_empty(self.checkpoint.estimate, self._why_no_estimate)
+    def _refuse(self, listing: Listing, error: TapCognitoError) -> None:
+        """Request in another way those whose answers are still awaited."""
+        self._alternatives.refuse(self._pool.client, listing.operation, error)
+        self.drop()
+        names = [*self._pending.values(), *self._lookups.values()]
+        self._pending.clear()
+        self._lookups.clear()
+        self._request(names)
+        if self._next_page:
+            self.read([self._next_page])
 
-    def _page(self, token: str | None = None) -> Listing:
-        return self._users.part(token, pages=1)
+    def _request(self, usernames: list[str]) -> None:
+        detail = self._alternatives.best(self._pool.client)
+        make = partial(self._pool.listing, detail.operation, detail.result, detail.key)
+        for name in usernames:
+            listing = make(Username=name)
+            if detail.result:
+                listing = listing.with_context(Username=name)
+            self._pending[listing.name] = name
+            self.read([listing])
 
-    def _detail(self, user: Item) -> Listing:
-        return self._pool.listing("AdminGetUser", None, "Username", Username=user["Username"])
+    def _read_page(self, token: str | None) -> None:
+        self._next_page = self._users.part(token, pages=1)
+        self.read([self._next_page])

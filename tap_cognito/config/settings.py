@@ -17,6 +17,15 @@ if TYPE_CHECKING:
 _REGION = r"^[a-z]{2,}(-[a-z]+)+-[0-9]+$(?!\n)"
 POOL_ID = r"^[\w-]+_[0-9A-Za-z]+$(?!\n)"
 _POOL_ID_OR_PATTERN = r"^[\w-]+_([0-9A-Za-z]+|\*)$(?!\n)"
+PERSONAL_COLUMNS = (
+    "user_sessions.last_ip_address",
+    "user_sessions.last_location",
+    "user_auth_events.event_context",
+    "user_devices.device_name",
+    "user_devices.last_ip_address",
+)
+"""Columns that no default and no wildcard selects."""
+
 _PACE = "set it to a whole number from 1 to 1000; "
 
 SCHEMA: dict[str, Any] = th.PropertiesList(
@@ -193,9 +202,29 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
         th.IntegerType(minimum=1, maximum=1000),
         default=10,
         title="Requests per second of user_mfa",
-        description="The pace of AdminGetUser, which the stream `user_mfa` calls for each user. "
-        "Its quota, 120 a second unless AWS raised it, is shared with sign-ins.",
+        description="The pace of AdminGetUserAuthFactors and AdminGetUser, one of which the stream "
+        "`user_mfa` calls for each user. Their quota, 120 a second unless AWS raised it, is shared "
+        "with sign-ins.",
         advice=f"{_PACE}AWS's quota is 120, shared with sign-ins",
+    ),
+    th.Property(
+        "user_details_requests_per_second",
+        th.IntegerType(minimum=1, maximum=1000),
+        default=10,
+        title="Requests per second of sessions, events and devices",
+        description="The pace of the operations that the streams `user_sessions`, "
+        "`user_auth_events` and `user_devices` call for each user. Their quota, 50 a second unless "
+        "AWS raised it, is shared with the applications.",
+        advice=f"{_PACE}AWS's quota is 50, shared with the applications",
+    ),
+    th.Property(
+        "personal_columns",
+        th.ArrayType(th.StringType(allowed_values=list(PERSONAL_COLUMNS))),
+        title="Personal columns",
+        description="Columns with addresses, places and devices of users, which exist only if they "
+        f"are named here: {', '.join(f'`{name}`' for name in PERSONAL_COLUMNS)}.",
+        examples=[["user_sessions.last_ip_address"]],
+        advice='set it to a list of columns, such as ["user_sessions.last_ip_address"]',
     ),
     th.Property(
         "start_date",

@@ -1,25 +1,19 @@
-"""The second factors of each user."""
+"""The factors of each user."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from tap_cognito.cognito.user_details import UserDetails
+from tap_cognito.cognito.user_details import Detail
 from tap_cognito.replication.columns import json_array, key, text
-from tap_cognito.replication.stream import POOL_ID, CognitoStream
-
-if TYPE_CHECKING:
-    from tap_cognito.cognito.checkpoint import Checkpoint
-    from tap_cognito.cognito.listing import UserPool
-    from tap_cognito.cognito.source import Source
+from tap_cognito.replication.per_user import PerUserStream
+from tap_cognito.replication.stream import POOL_ID
 
 
-class UserMfaStream(CognitoStream):
-    """The second factors of each user: one request a user."""
+class UserMfaStream(PerUserStream):
+    """The factors that each user signs in with: one request a user."""
 
     name = "user_mfa"
     primary_keys = ("user_pool_id", "username")
-    is_filtered = True
+    details = (Detail("AdminGetUserAuthFactors"), Detail("AdminGetUser"))
     columns = (
         POOL_ID,
         key("username", "Username", "The name of the user, unique in the pool."),
@@ -27,10 +21,12 @@ class UserMfaStream(CognitoStream):
         json_array(
             "mfa_settings",
             "UserMFASettingList",
-            "The active factors: SMS_MFA, SOFTWARE_TOKEN_MFA, EMAIL_OTP.",
+            "The active second factors: SMS_MFA, SOFTWARE_TOKEN_MFA, EMAIL_OTP.",
+        ),
+        json_array(
+            "auth_factors",
+            "ConfiguredUserAuthFactors",
+            "What the user can sign in with: PASSWORD, WEB_AUTHN (a passkey), SOFTWARE_TOKEN, "
+            "SMS_OTP, EMAIL_OTP. Null where it is unknown.",
         ),
     )
-
-    def source(self, pool: UserPool, checkpoint: Checkpoint) -> Source:  # noqa: ARG002
-        """Request each user of the pool."""
-        return UserDetails(pool, self.config.get("user_filter"), prove_empty=self.is_mirror)

@@ -9,7 +9,7 @@ import pytest
 from emulator import Emulator, Pool
 from emulator.errors import ApiError
 from tap_cognito.cognito.source import OneListing
-from tap_cognito.cognito.user_details import UserDetails
+from tap_cognito.cognito.user_details import Alternatives, Detail, UserDetails
 from tap_cognito.errors import TapCognitoError
 from tap_cognito.tap import TapCognito
 from tests.support.answers import records
@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.whole_pools
 
 MIRROR = {"emit_activate_version_messages": True}
+
+
+def details(emulator: Emulator) -> UserDetails:
+    """The users of a pool, one by one."""
+    return UserDetails(pool_of(emulator), Alternatives(Detail("AdminGetUserAuthFactors")))
 
 
 def not_found(operation: str, code: str, times: int) -> Any:
@@ -45,11 +50,11 @@ def test_users_who_are_not_found_but_listed_fail_the_stream(
 ) -> None:
     """AdminGetUser may say of all users that they don't exist: no mirror is emptied by it."""
     with Emulator(Pool(20)) as emulator:
-        emulator.refuse = not_found("AdminGetUser", "UserNotFoundException", 10)
+        emulator.refuse = not_found("AdminGetUserAuthFactors", "UserNotFoundException", 10)
         config = emulator_config(emulator, **MIRROR)
         if user_filter:
             config["user_filter"] = user_filter
-        with pytest.raises(TapCognitoError, match="doesn't find a user whom ListUsers lists"):
+        with pytest.raises(TapCognitoError, match="doesn't find what ListUsers lists"):
             TapCognito(config=config, catalog=selected("user_mfa")).sync_all()
     assert "ACTIVATE_VERSION" not in capfd.readouterr().out
 
@@ -57,8 +62,8 @@ def test_users_who_are_not_found_but_listed_fail_the_stream(
 def test_a_user_who_is_not_found_once_is_asked_for_again() -> None:
     """Whom ListUsers still lists is asked for once more, and nobody is missing."""
     with Emulator(Pool(20)) as emulator:
-        emulator.refuse = not_found("AdminGetUser", "UserNotFoundException", 1)
-        users = [user for page in read([UserDetails(pool_of(emulator))]) for user in page]
+        emulator.refuse = not_found("AdminGetUserAuthFactors", "UserNotFoundException", 1)
+        users = [user for page in read([details(emulator)]) for user in page]
     assert len({user["Username"] for user in users}) == len(users) == 20
 
 
@@ -68,12 +73,12 @@ def test_a_user_who_goes_in_mid_run_is_looked_up() -> None:
         gone = next(iter(emulator.pool.users()))["Username"]
 
         def refuse(operation: str, parameters: Wire) -> ApiError | None:
-            if operation == "AdminGetUser" and parameters["Username"] == gone:
+            if operation == "AdminGetUserAuthFactors" and parameters["Username"] == gone:
                 emulator.pool.delete(gone)
             return None
 
         emulator.refuse = refuse
-        users = [user for page in read([UserDetails(pool_of(emulator))]) for user in page]
+        users = [user for page in read([details(emulator)]) for user in page]
         assert emulator.log.count("ListUsers") == 2
     assert len(users) == 19
 
@@ -82,9 +87,9 @@ def test_a_user_who_goes_in_mid_run_is_looked_up() -> None:
 def test_an_endpoint_that_cannot_be_asked_whether_a_user_is_gone(flaw: dict[str, Any]) -> None:
     """Where filters don't work, "not found" proves nothing, and the source fails."""
     with Emulator(Pool(20), **flaw) as emulator:
-        emulator.refuse = not_found("AdminGetUser", "UserNotFoundException", 1)
+        emulator.refuse = not_found("AdminGetUserAuthFactors", "UserNotFoundException", 1)
         with pytest.raises(TapCognitoError, match="can't be asked whether the user is gone"):
-            list(read([UserDetails(pool_of(emulator))]))
+            list(read([details(emulator)]))
 
 
 @pytest.mark.parametrize(("empty", "is_read"), [(1, True), (9, False)])
@@ -126,7 +131,7 @@ SUBJECTS = {
     "DescribeUserPoolClient": ("app_clients", "UserPoolClient", "ClientId"),
     "DescribeIdentityProvider": ("identity_providers", "IdentityProvider", "ProviderName"),
     "DescribeUserPoolDomain": ("domains", "DomainDescription", "Domain"),
-    "AdminGetUser": ("user_mfa", None, "Username"),
+    "AdminGetUserAuthFactors": ("user_mfa", None, "Username"),
 }
 
 

@@ -99,6 +99,7 @@ def loaded(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Data
         config = {
             "user_pool_ids": [pool.id for pool in emulator.pools],
             "endpoint_url": emulator.url,
+            "user_details_requests_per_second": 1000,
             "user_mfa_requests_per_second": 1000,
             **moto.KEYS,
         }

@@ -102,7 +102,7 @@ def test_every_operation_is_read_only_and_has_its_permission_documented() -> Non
     """No operation that the code names writes, and docs/security.md grants each of them."""
     assert operations() >= {"ListUsers", "DescribeUserPool"}
     for name in operations():
-        assert name.startswith(("List", "Describe", "Get", "AdminGet"))
+        assert name.startswith(("List", "Describe", "Get", "AdminGet", "AdminList"))
         assert f'"cognito-idp:{name}"' in SECURITY
 
 

@@ -148,6 +148,7 @@ def config(emulator: Emulator | Hostile, **more: Any) -> dict[str, Any]:
         "user_pool_id": "us-east-1_Emulated1",
         "endpoint_url": emulator.url,
         "max_requests_per_second": 1000,
+        "user_details_requests_per_second": 1000,
         "user_mfa_requests_per_second": 1000,
         **more,
     }

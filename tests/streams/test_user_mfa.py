@@ -11,7 +11,7 @@ import pytest
 
 from emulator import Emulator, Pool
 from tap_cognito.cognito import parallel
-from tap_cognito.cognito.user_details import UserDetails
+from tap_cognito.cognito.user_details import Alternatives, Detail, UserDetails
 from tap_cognito.errors import TapCognitoError
 from tap_cognito.tap import TapCognito
 from tests.support.answers import Api, expected, records
@@ -49,8 +49,8 @@ def test_users_are_asked_for_side_by_side_at_the_pace(capfd: pytest.CaptureFixtu
         seconds = time.monotonic() - began
     assert len(found) == count
     assert seconds < 2 * count / pace  # one after the other they take twelve times as long
-    assert emulator.log.count("AdminGetUser") == count
-    assert count / emulator.log.seconds(operation="AdminGetUser") < 1.1 * pace
+    assert emulator.log.count("AdminGetUserAuthFactors") == count
+    assert count / emulator.log.seconds(operation="AdminGetUserAuthFactors") < 1.1 * pace
 
 
 def test_sixteen_requests_at_most_are_under_way(capfd: pytest.CaptureFixture[str]) -> None:
@@ -69,7 +69,7 @@ def test_users_do_not_pile_up(capfd: pytest.CaptureFixture[str]) -> None:
         read(emulator, capfd)
     waiting, most = 0, 0
     for request in emulator.log.requests:
-        waiting += {"ListUsers": 60, "AdminGetUser": -1}.get(request.operation, 0)
+        waiting += {"ListUsers": 60, "AdminGetUserAuthFactors": -1}.get(request.operation, 0)
         most = max(most, waiting)
     assert most <= 60 + parallel.CONCURRENCY
     assert waiting == 0
@@ -90,7 +90,7 @@ def test_each_user_comes_once(fault: str, capfd: pytest.CaptureFixture[str]) -> 
         for name, value in FAULTS[fault].items():
             setattr(emulator, name, value)
         assert read(emulator, capfd) == rows
-        assert emulator.log.count("AdminGetUser") == 400
+        assert emulator.log.count("AdminGetUserAuthFactors") == 400
 
 
 def test_a_filter_decides_who_is_asked_for(capfd: pytest.CaptureFixture[str]) -> None:
@@ -99,14 +99,14 @@ def test_a_filter_decides_who_is_asked_for(capfd: pytest.CaptureFixture[str]) ->
         names = {user["Username"] for user in emulator.pool.users() if not user["Enabled"]}
         rows = [row for row in answered(emulator) if row["username"] in names]
         assert read(emulator, capfd, user_filter='status = "Disabled"') == rows
-        assert emulator.log.by_operation().keys() == {"ListUsers", "AdminGetUser"}
+        assert emulator.log.by_operation().keys() == {"ListUsers", "AdminGetUserAuthFactors"}
     assert rows
 
 
 def test_the_end_is_in_sight() -> None:
     """The progress knows the number of users from the first record on."""
     with Emulator(Pool(130)) as emulator:
-        source = UserDetails(pool_of(emulator))
+        source = UserDetails(pool_of(emulator), Alternatives(Detail("AdminGetUserAuthFactors")))
         batches = parallel.read([[source]], lambda _, items: items)
         assert {batch.source.checkpoint.estimate for batch in batches if batch.records} == {130}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from datetime import datetime, timezone
 from functools import cache
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore import xform_name
 
+from emulator import Pool
 from tap_cognito.streams import NAMES
 from tap_cognito.tap import TapCognito
 from tests.support.catalogs import ANY_POOL, selected
@@ -26,7 +28,20 @@ RENAMED = {
     "AllowedOAuthFlowsUserPoolClient": "allowed_oauth_flows_user_pool_client",
     "AllowedOAuthScopes": "allowed_oauth_scopes",
     "CompromisedCredentialsRiskConfiguration": "compromised_credentials",
+    "ConfiguredUserAuthFactors": "auth_factors",
+    "CreateDate": "created_at",
     "CreationDate": "created_at",
+    "DeviceCreateDate": "created_at",
+    "DeviceLastAuthenticatedDate": "last_authenticated_at",
+    "DeviceLastModifiedDate": "updated_at",
+    "LastActiveDate": "last_active_at",
+    "LastIPAddress": "last_ip_address",
+    "RestoreStatus": "status",
+    "RestoreTimestamp": "restored_to",
+    "TriggerTimestamp": "triggered_at",
+    "UserPoolArn": "arn",
+    "last_ip_used": "last_ip_address",
+    "EventContextData": "event_context",
     "LastModifiedDate": "updated_at",
     "RiskExceptionConfiguration": "risk_exceptions",
     "UserMFASettingList": "mfa_settings",
@@ -57,6 +72,23 @@ class Api(NamedTuple):
         listing = self.client.get_paginator(operation)
         pages = listing.paginate(UserPoolId=self.pool_id, **parameters)
         return [item for page in pages for item in page[result]]
+
+    def pages(
+        self,
+        operation: str,
+        result: str,
+        token: str = "NextToken",  # noqa: S107 - a name
+        **parameters: Any,
+    ) -> list[Item]:
+        """List things in the pool for which boto3 has no paginator."""
+        found: list[Item] = []
+        more: Item = {}
+        while True:
+            answer = self.one(operation, **parameters, **more)
+            found += answer[result]
+            if token not in answer:
+                return found
+            more = {token: answer[token]}
 
 
 def _providers(api: Api) -> list[Item]:
@@ -106,8 +138,44 @@ def _logs(api: Api) -> list[Item]:
 
 
 def _user_mfa(api: Api) -> list[Item]:
-    users = api.all("list_users", "Users")
-    return [api.one("admin_get_user", Username=user["Username"]) for user in users]
+    """What moto lacks, AdminGetUserAuthFactors, it has in part by AdminGetUser."""
+    has_factors = api.pool_id == Pool(0).id
+    operation = "admin_get_user_auth_factors" if has_factors else "admin_get_user"
+    return [api.one(operation, Username=name) for name in _names(api)]
+
+
+def _names(api: Api) -> list[str]:
+    return [user["Username"] for user in api.all("list_users", "Users")]
+
+
+def _of_users(api: Api, operation: str, result: str, **token: str) -> list[Item]:
+    """What an operation on one user returns, page by page, with the user's name."""
+    return [
+        {**item, "Username": name}
+        for name in _names(api)
+        for item in api.pages(operation, result, Username=name, **token)
+    ]
+
+
+def _sessions(api: Api) -> list[Item]:
+    return [
+        {**session, "SessionId": hashlib.sha256(session["SessionId"].encode()).hexdigest()}
+        for session in _of_users(api, "admin_list_user_sessions", "Sessions")
+    ]
+
+
+def _events(api: Api) -> list[Item]:
+    events = _of_users(api, "admin_list_user_auth_events", "AuthEvents")
+    for event in events:
+        event.get("EventFeedback", {}).pop("FeedbackDate", None)
+    return events
+
+
+def _devices(api: Api) -> list[Item]:
+    return [
+        {**device, **{item["Name"]: item["Value"] for item in device["DeviceAttributes"]}}
+        for device in _of_users(api, "admin_list_devices", "Devices", token="PaginationToken")
+    ]
 
 
 ANSWERS: Mapping[str, Callable[[Api], list[Item]]] = {
@@ -121,7 +189,14 @@ ANSWERS: Mapping[str, Callable[[Api], list[Item]]] = {
     "mfa_configuration": lambda api: [api.one("get_user_pool_mfa_config")],
     "risk_configurations": _risks,
     "log_delivery": _logs,
+    "replicas": lambda api: api.pages("list_user_pool_replicas", "UserPoolReplicas"),
+    "point_in_time_recoveries": lambda api: api.pages(
+        "list_point_in_time_recoveries", "Restorations"
+    ),
     "user_mfa": _user_mfa,
+    "user_sessions": _sessions,
+    "user_auth_events": _events,
+    "user_devices": _devices,
 }
 """Every stream but `users`, which has columns of its own."""
 assert {"users", *ANSWERS} == set(NAMES)

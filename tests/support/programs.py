@@ -34,6 +34,7 @@ def emulator_config(emulator: Emulator, **more: Any) -> dict[str, Any]:
         "user_pool_id": emulator.pool.id,
         "endpoint_url": emulator.url,
         "max_requests_per_second": 500,
+        "user_details_requests_per_second": 500,
         "user_mfa_requests_per_second": 500,
         **pool.KEYS,
         **more,
