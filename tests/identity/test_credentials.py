@@ -874,6 +874,18 @@ BROKEN_VAULTS: dict[str, tuple[Callable[[SecretStores], str], str]] = {
         lambda stores: f"{stores.vault.url()}?planted=1",
         "isn't a valid Postgres URL",
     ),
+    "an invalid sslmode": (
+        lambda stores: f"{stores.vault.url()}?sslmode=required",
+        "`sslmode` of `vault_url` is invalid",
+    ),
+    "a long connect_timeout": (
+        lambda stores: f"{stores.vault.url()}?connect_timeout=61",
+        "`connect_timeout` of `vault_url` is invalid",
+    ),
+    "no password": (
+        lambda stores: stores.vault.url().replace(f":{quote(PASSWORD, safe='')}@", "@"),
+        "it asks for a password: put one into the URL",
+    ),
     "no URL": (lambda stores: stores.vault.url().partition("//")[2], "isn't a valid Postgres URL"),
     "a password with @": (with_password("planted@pa55"), UNESCAPED),
     "a password with /": (with_password("planted/pa55"), UNESCAPED),
@@ -899,7 +911,7 @@ def test_a_vault_that_cannot_be_asked_is_a_refusal(
     assert reason in text
     assert "`vault_url`" in text
     shown = {*re.findall(r"\w+", vault["vault_url"])} & {*re.findall(r"\w+", text)}
-    assert shown <= {"sslmode", "supabase", "vault"}
+    assert shown <= {"connect_timeout", "sslmode", "supabase", "vault"}
 
 
 @pytest.mark.usefixtures("environ")

@@ -385,7 +385,7 @@ def test_what_a_vault_answers_is_not_repeated(
     ran = run(config(emulator, **settings), env={**log_config, **stores.environment})
     with stores.vault.server.connect(stores.vault.name) as connection:
         connection.execute(before.encode())
-    assert "it answers with SQLSTATE P0001" in ran.stderr
+    assert "it failed with SQLSTATE P0001" in ran.stderr
     assert not leaks(ran)
 
 
