@@ -16,6 +16,7 @@ from tap_cognito.errors import (
     NotEnabledError,
     ResourceNotFoundError,
     TapCognitoError,
+    UnansweredError,
     UnavailableError,
     UnsupportedError,
     UserNotFoundError,
@@ -50,6 +51,7 @@ _CLASSES = {
     ErrorKind.INVALID_SIGNATURE: CredentialsError,
     ErrorKind.CLOCK_SKEW: CredentialsError,
     ErrorKind.EXPIRED: CredentialsError,
+    ErrorKind.THROTTLED: UnansweredError,
 }
 
 ADVICE = {
@@ -120,7 +122,7 @@ def _unavailable(error: Exception, request: Request) -> TapCognitoError:
             f"{request.operation} keeps failing with {cause(error)}: "
             "AWS or a proxy is unavailable; retry later"
         )
-    return TapCognitoError(
+    return UnansweredError(
         f"no answer from {origin(request.client.meta.endpoint_url)} ({cause(error)}): "
         "check `endpoint_url`, `region` and the network"
     )

@@ -31,6 +31,10 @@ class UserNotFoundError(ResourceNotFoundError):
     """The user is no longer in the pool."""
 
 
+class UnansweredError(TapCognitoError):
+    """The network, or throttling, kept the request from an answer, however often it was sent."""
+
+
 class FeatureUnavailableError(TapCognitoError):
     """The pool's feature plan or add-ons don't include what was asked for: there is none of it."""
 

@@ -37,6 +37,8 @@ class Batch(NamedTuple):
     is_last: bool = False
     """Whether this is the source's last batch: nothing is missing, unless there is an error."""
     error: Exception | None = None
+    is_page: bool = False
+    """Whether it is what a request returned, not the end or the restart of a listing."""
 
 
 class _Task:
@@ -146,7 +148,13 @@ def _handle(event: _Event, convert: Converter) -> Batch:
     if step.is_replacement:
         region.drop(source)
     region.add(source, step.listings)
-    return Batch(source, records, len(step.items), region.is_done_with(source))
+    return Batch(
+        source,
+        records,
+        len(step.items),
+        region.is_done_with(source),
+        is_page=event.page is not None,
+    )
 
 
 def _advance(event: _Event) -> None:

@@ -255,8 +255,8 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
         th.NumberType(minimum=0, maximum=8760),
         default=6,
         title="Resume within",
-        description="A run continues a scan that was cut off if it began at most this many hours "
-        "ago; otherwise it starts over. 0: never.",
+        description="A run continues a scan that was cut off if its last progress was at most this "
+        "many hours ago, and its beginning ten times as many; otherwise it starts over. 0: never.",
         advice="set it to a number of hours, up to a year, or to 0",
     ),
     additional_properties=False,

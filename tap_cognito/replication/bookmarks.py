@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 from tap_cognito.dates import format_date, parse_date
-from tap_cognito.replication.state import digest
+from tap_cognito.replication.scope import changes
 
 if TYPE_CHECKING:
     import logging
@@ -19,57 +19,84 @@ REPLICATION_KEY = "updated_at"
 
 _BEGINNING = datetime.min.replace(tzinfo=timezone.utc)
 
-_WITHOUT_POOL = (
+_NAMED = 3
+"""Pools that a line names."""
+
+_OLDER = (
+    "partitions",
     "replication_key",
     "replication_key_value",
     "progress_markers",
     "replication_key_signpost",
     "starting_replication_value",
 )
+"""Where older versions and the SDK keep bookmarks."""
 
 
 class Bookmarks:
-    """The bookmark of each pool, stored like the SDK's partitions.
+    """The bookmark of each pool: how far it was sent, and to what.
 
     Args:
-        state: The stream's state, which is changed.
-        start_date: The start of a pool without a bookmark; `None` for everything.
-        lookback: How far before its bookmark a run starts: ListUsers is eventually consistent, so
-            a change may have been hidden from the scan that set it.
-        user_filter: The filter of ListUsers, if any. A bookmark belongs to its filter.
+        scope: What to write.
+        state: The stream's state, which is changed: pools that start over have no date in it.
+        pool_ids: The pools to read.
+        log: Where to log which pools start over, and why.
 
     Attributes:
         newest: The latest `updated_at` sent of each pool.
-        has_others: Whether the state has any bookmarks.
     """
 
     def __init__(
-        self,
-        state: dict[str, Any],
-        start_date: datetime | None,
-        lookback: timedelta,
-        user_filter: str | None,
+        self, scope: Scope, state: dict[str, Any], pool_ids: Iterable[str], log: logging.Logger
     ) -> None:
         self.newest: dict[str, str] = {}
-        self._start_date = start_date or _BEGINNING
-        self._lookback = lookback
-        self._filter = digest(user_filter) if user_filter else None
-        # Bookmarks of older versions belong to no pool.
-        old = [state.pop(name, None) for name in _WITHOUT_POOL]
-        self._partitions: list[dict[str, Any]] = state.setdefault("partitions", [])
-        self._of_pools = {
-            partition["context"]["user_pool_id"]: partition for partition in self._partitions
-        }
-        self.has_others = bool(self._partitions) or any(old)
+        self._scope = scope.bookmark
+        self._start: str | None = scope.config.get("start_date")
+        self._start_date = parse_date(self._start) if self._start else _BEGINNING
+        # ListUsers is eventually consistent: a change may have been hidden from the last scan.
+        self._lookback = timedelta(seconds=scope.config["lookback_seconds"])
+        # Bookmarks of older versions don't say what they belong to.
+        older = [state.pop(name, None) for name in _OLDER]  # each is taken out
+        is_older = any(older)
+        self._pools: dict[str, dict[str, Any]] = state.setdefault("pools", {})
+        has_others = is_older or any(each.get("updated_at") for each in self._pools.values())
+        reasons: dict[str, list[str]] = {}
+        for pool_id in pool_ids:
+            saved = self._pools.get(pool_id)
+            if not saved:
+                older = "their bookmark of an older version doesn't say what it belongs to"
+                reason = older if is_older else "the state has no bookmark of theirs"
+            else:
+                reason = self._why_not(saved)
+            if reason or not saved:
+                self._begin(pool_id)
+                if has_others:
+                    reasons.setdefault(reason, []).append(pool_id)
+        for reason, pools in reasons.items():
+            more = f" and {len(pools) - _NAMED:,} more" if len(pools) > _NAMED else ""
+            log.info("Starting over with %s%s: %s", ", ".join(pools[:_NAMED]), more, reason)
 
     def find(self, pool_id: str) -> datetime | None:
-        """Return the bookmark of a pool, if it has one for this filter."""
-        partition = self._of_pools.get(pool_id, {})
-        value = partition.get("replication_key_value")
-        scope = (partition.get("replication_key"), partition.get("filter"))
-        if value is None or scope != (REPLICATION_KEY, self._filter):
-            return None
-        return parse_date(value)
+        """Return the bookmark of a pool that is read, if it has one."""
+        value = self._pools[pool_id]["updated_at"]
+        return parse_date(value) if value else None
+
+    def _why_not(self, saved: dict[str, Any]) -> str:
+        """Say why a bookmark doesn't count; empty if it does."""
+        if differing := changes(saved.get("scope") or "", self._scope):
+            return f"{differing} changed since their bookmark"
+        first = saved.get("start_date")
+        if first and parse_date(first) > self._start_date:
+            return "`start_date` was moved back"
+        return ""
+
+    def _begin(self, pool_id: str) -> None:
+        """Note by a value that a pool has no bookmark: stores that merge keep what is missing."""
+        self._pools[pool_id] = {
+            "updated_at": None,
+            "start_date": self._start,
+            "scope": self._scope,
+        }
 
     def changed(self, pool_id: str, items: Iterable[Item], member: str) -> list[Item]:
         """Return the items of a pool that have changed since its bookmark, or may have.
@@ -98,47 +125,11 @@ class Bookmarks:
         if newest := self.newest.get(pool_id):
             reached = min(parse_date(newest), parse_date(began))
             bookmark = max(bookmark, reached) if bookmark else reached
-        if bookmark is None:
-            return
-        if pool_id not in self._of_pools:
-            self._of_pools[pool_id] = {"context": {"user_pool_id": pool_id}}
-            self._partitions.append(self._of_pools[pool_id])
-        partition = self._of_pools[pool_id]
-        partition["replication_key"] = REPLICATION_KEY
-        partition["replication_key_value"] = format_date(bookmark)
-        if self._filter:
-            partition["filter"] = self._filter
-        else:
-            partition.pop("filter", None)
+        if bookmark:
+            self._pools[pool_id]["updated_at"] = format_date(bookmark)
 
     def _since(self, pool_id: str) -> datetime:
         bookmark = self.find(pool_id)
         if bookmark is None:
             return self._start_date
         return max(self._start_date, bookmark - self._lookback)
-
-
-def find_bookmarks(
-    scope: Scope, state: dict[str, Any], pool_ids: Iterable[str], log: logging.Logger
-) -> Bookmarks:
-    """Find the bookmarks of a stream, and log the pools that have none when others do.
-
-    Args:
-        scope: What the stream is asked to read.
-        state: The stream's state, which is changed.
-        pool_ids: The pools to read.
-        log: Where to log.
-    """
-    start_date = scope.config.get("start_date")
-    bookmarks = Bookmarks(
-        state,
-        parse_date(start_date) if start_date else None,
-        timedelta(seconds=scope.config["lookback_seconds"]),
-        scope.config.get("user_filter") if scope.is_filtered else None,
-    )
-    for pool_id in pool_ids:
-        if bookmarks.has_others and not bookmarks.find(pool_id):
-            log.info(
-                "Starting over with %s: the state has no bookmark of this pool and filter", pool_id
-            )
-    return bookmarks

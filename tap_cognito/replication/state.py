@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -14,7 +14,7 @@ from tap_cognito.cognito.checkpoint import Checkpoint  # noqa: TC001 - msgspec r
 from tap_cognito.dates import parse_date
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
 
 class StreamState(NamedTuple):
@@ -37,14 +37,23 @@ class Scan(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
 
     began: str
     """When it began, as ISO 8601 text in UTC."""
+    progressed: str
+    """When a listing was last complete."""
     scope: str
-    """A digest of what the scan was asked to read."""
+    """What the scan was asked to write: the text of a `Scope`."""
     version: int | None = None
     """The version of its records, if deletions are mirrored."""
     complete: set[str] = set()
     """The pools that were read to their end."""
     pools: dict[str, Checkpoint] = {}
     """Those that are under way."""
+    failing: dict[str, int] = {}
+    """In how many runs in a row a pool has failed without any progress."""
+
+    @property
+    def has_progress(self) -> bool:
+        """Whether there is anything that needn't be read again."""
+        return bool(self.complete or self.pools)
 
     def share_done(self, pools: int) -> float:
         """Return the complete share of a number of pools, counting segments as parts of a pool."""
@@ -54,62 +63,61 @@ class Scan(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
         return (len(self.complete) + sum(parts)) / pools
 
 
-def digest(*parts: Any) -> str:
-    """Return a short hash of some parts, which reveals nothing of them."""
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+def now_text() -> str:
+    """Return the time, as scans note it."""
+    return datetime.now(timezone.utc).isoformat()
 
 
-def new_scan(scope: str, state: Mapping[str, Any], *, is_mirror: bool) -> Scan:
+def new_scan(scope: str, last_version: int, failing: Mapping[str, int], *, is_mirror: bool) -> Scan:
     """Begin a scan.
 
     Args:
-        scope: A digest of what to read.
-        state: The stream's state.
+        scope: What to write: the text of a `Scope`.
+        last_version: The version of the last scan; 0 without one.
+        failing: In how many runs in a row a pool has failed.
         is_mirror: Whether its records have a version.
 
     Returns:
         The scan. Its version is greater than that of the last one, whatever the clock says.
     """
-    now = datetime.now(timezone.utc)
-    last = state.get("version")
-    last = last if isinstance(last, int) else 0
-    version = max(int(time.time() * 1000), last + 1) if is_mirror else None
-    return Scan(now.isoformat(), scope, version)
+    now = now_text()
+    version = max(int(time.time() * 1000), last_version + 1) if is_mirror else None
+    return Scan(now, now, scope, version, failing=dict(failing))
 
 
-def dump_scan(scan: Scan) -> dict[str, Any]:
-    """Convert a scan for the state, with a digest that reveals damage."""
-    content: dict[str, Any] = msgspec.to_builtins(scan, order="deterministic")
-    return {**content, "digest": digest(content)}
-
-
-def load_scan(
-    saved: Any, scope: str, pool_ids: Iterable[str], within: timedelta
-) -> tuple[Scan | None, str]:
-    """Read a scan that was cut off.
-
-    Args:
-        saved: The scan in the state.
-        scope: A digest of what to read now.
-        pool_ids: The pools to read now.
-        within: How long ago it may have begun.
+def dump_scan(scan: Scan) -> str:
+    """Convert a scan for the state.
 
     Returns:
-        The scan, or why it can't be resumed.
+        One text, with a digest that reveals damage: stores that merge states replace a text, and
+        would mix the members of an object with those of an older one.
     """
+    content: dict[str, Any] = msgspec.to_builtins(scan, order="deterministic")
+    return json.dumps({**content, "digest": digest(content)}, separators=(",", ":"))
+
+
+def load_scan(saved: Any) -> Scan | None:
+    """Read a scan from the state; `None` if it is damaged, or of an older version's form."""
     try:
-        content = {key: value for key, value in saved.items() if key != "digest"}
+        content = json.loads(saved)
+        noted = content.pop("digest")
         scan = msgspec.convert(content, Scan)
-        age = datetime.now(timezone.utc) - parse_date(scan.began)
-    except (msgspec.ValidationError, AttributeError, TypeError, ValueError):
-        return None, "its state is damaged"
+        parse_date(scan.began), parse_date(scan.progressed)
+    except (
+        msgspec.ValidationError,
+        AttributeError,
+        KeyError,
+        TypeError,
+        ValueError,
+        RecursionError,
+    ):
+        return None
     is_sound = scan.complete.isdisjoint(scan.pools) and all(
         pool.is_sound for pool in scan.pools.values()
     )
-    if saved.get("digest") != digest(content) or not is_sound:
-        return None, "its state is damaged"
-    if scan.scope != scope or not scan.pools.keys() | scan.complete <= set(pool_ids):
-        return None, "pools, filter, columns, replication or maps differ"
-    if not timedelta(0) <= age <= within:
-        return None, f"it began at {scan.began[:19]}Z, not within `resume_within_hours`"
-    return scan, ""
+    return scan if is_sound and noted == digest(content) else None
+
+
+def digest(*parts: Any) -> str:
+    """Return a short hash of some parts, which reveals nothing of them."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

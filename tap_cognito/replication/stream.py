@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from abc import abstractmethod
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
+
+from singer_sdk.mapper import RemoveRecordTransform
 
 from tap_cognito.cognito import parallel
 from tap_cognito.cognito.checkpoint import Checkpoint
@@ -15,7 +18,7 @@ from tap_cognito.replication.bookmarks import REPLICATION_KEY, Bookmarks
 from tap_cognito.replication.columns import Column
 from tap_cognito.replication.progress import Outcome, Progress
 from tap_cognito.replication.scan import ResumableScan
-from tap_cognito.replication.scope import Scope
+from tap_cognito.replication.scope import Output, Scope
 from tap_cognito.replication.state import StreamState
 from tap_cognito.singer.sdk import SingerStream
 
@@ -116,7 +119,7 @@ class CognitoStream(SingerStream):
         state = StreamState(self.stream_state, self.tap_state, self.write_state)
         scan = ResumableScan(self.scope, state, pool_ids, self.logger)
         self.version, self._bookmarks = scan.version, scan.bookmarks
-        failures: list[Exception] = []
+        failures: dict[str, Exception] = {}
         before = scan.pools_done, scan.count_done
         with Progress(self.name, self.logger, regions, lambda: self.sent, before) as progress:
             self._progress = progress
@@ -125,15 +128,15 @@ class CognitoStream(SingerStream):
                 progress.update(batch)
                 yield from batch.records
                 if not batch.error:
-                    scan.update(batch.source, is_last=batch.is_last)
+                    scan.update(batch.source, is_page=batch.is_page, is_last=batch.is_last)
                     continue
-                failures.append(batch.error)
+                failures[batch.source.pool_id] = batch.error
                 if isinstance(batch.error, CredentialsError):
                     break  # the other pools would fail alike
                 if len(pool_ids) > 1:
                     self.logger.error("%s", self.failure(batch.error, batch.source.pool_id))
         if failures:
-            self._on_failure(self._summarize(failures, len(pool_ids)))
+            self._on_failure(self._summarize(list(failures.values()), len(pool_ids)))
         self._is_complete = scan.end(failures)
         if self._is_complete:
             self.activate_version()
@@ -217,9 +220,21 @@ class CognitoStream(SingerStream):
     @property
     def scope(self) -> Scope:
         """What a scan or a bookmark of the stream belongs to."""
-        columns = tuple(column.name for column in self.selected_columns)
+        outputs = [
+            Output(
+                each.stream_alias, each.transformed_key_properties or (), each.transformed_schema
+            )
+            for each in self.stream_maps
+            if not isinstance(each, RemoveRecordTransform)
+        ]
         return Scope(
-            self.replication_method, self.is_mirror, columns, self.config, self.is_filtered
+            self.name,
+            outputs,
+            self.config,
+            self.replication_method,
+            is_mirror=self.is_mirror,
+            is_filtered=self.is_filtered,
+            place=os.environ.get("MELTANO_EXTRACT__LOAD_SCHEMA"),
         )
 
     def apply_catalog(self, catalog: Catalog) -> None:

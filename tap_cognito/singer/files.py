@@ -1,12 +1,12 @@
-"""The files of a run: config, catalog and state, read so that a fault names its file."""
+"""The files of a run: config and catalog, read so that a fault names its file."""
 
 from __future__ import annotations
 
+import codecs
 import itertools
 import json
 import logging
 import re
-import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -14,9 +14,8 @@ from singer_sdk.singerlib import Catalog
 
 from tap_cognito import logs
 from tap_cognito.config.settings import SECRETS
-from tap_cognito.dates import parse_date
 from tap_cognito.errors import TapCognitoError
-from tap_cognito.singer.schemas import CATALOG, STATE
+from tap_cognito.singer.schemas import CATALOG
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -25,9 +24,6 @@ if TYPE_CHECKING:
 
 _MAX_MIB = 64
 """A state of 10,000 pools, each with a scan under way, is a tenth of it."""
-
-_DAY = 86_400
-"""Seconds that clocks may differ by, and more: a bookmark beyond it wasn't made by a run."""
 
 logger = logging.getLogger("tap-cognito")
 
@@ -49,7 +45,7 @@ def load_config(path: str) -> dict[str, Any]:
     shown = f" {path}" if re.fullmatch(r"[\w ./\\:-]{1,200}\.json", path) else ""
     try:
         with Path(path).open("rb") as file:
-            config = _read_object(file, f"--config {path[:200]}")
+            config = read_object(file, f"--config {path[:200]}")
     except OSError as error:
         raise TapCognitoError(f"--config{shown}: {error.strerror}; it must be a file") from None
     except ValueError:
@@ -75,10 +71,10 @@ def load_catalog(file: IO[str], streams: Mapping[str, Collection[str]]) -> Catal
         TapCognitoError: If it isn't a Singer catalog, or another tap's, or lacks a key column.
     """
     subject = f"--catalog {file.name}"
-    catalog = _read_object(file, subject)
-    if error := _first_error(CATALOG, catalog):
+    catalog = read_object(file, subject)
+    if error := first_error(CATALOG, catalog):
         raise TapCognitoError(
-            f"{subject} isn't a Singer catalog, at {_where(error)}: make one with --discover"
+            f"{subject} isn't a Singer catalog, at {where(error)}: make one with --discover"
         )
     known = [entry for entry in catalog["streams"] if entry["tap_stream_id"] in streams]
     if not known:
@@ -103,37 +99,6 @@ def load_catalog(file: IO[str], streams: Mapping[str, Collection[str]]) -> Catal
     return Catalog.from_dict({"streams": known})
 
 
-def load_state(file: IO[str], streams: Collection[str]) -> dict[str, Any]:
-    """Read a state.
-
-    Args:
-        file: The file.
-        streams: The names of the tap's streams.
-
-    Returns:
-        The state; empty for a first run. A bookmark may be of the old form, without partitions.
-
-    Raises:
-        TapCognitoError: If it isn't a Singer state, or another tap's.
-    """
-    subject = f"--state {file.name}"
-    state = _read_object(file, subject)
-    error = _first_error(STATE, state)
-    if state and "bookmarks" not in state:
-        fault = "has no `bookmarks`"
-    elif error:
-        fault = f"has an invalid structure at {_where(error)}"
-    elif set(state.get("bookmarks", ())) - set(streams):
-        fault = "has bookmarks of streams of another tap"
-    else:
-        fault = next(filter(None, map(_date_fault, _bookmarks(state))), "")
-    if fault:
-        raise TapCognitoError(
-            f"{subject} {fault}: pass this tap's last STATE, or none to start over"
-        )
-    return state
-
-
 def _complete(entry: dict[str, Any], keys: Collection[str]) -> None:
     """Put what older or shorter catalogs say, or leave out, where the SDK looks for it."""
     metadata = {tuple(item["breadcrumb"]): item["metadata"] for item in entry.get("metadata") or ()}
@@ -155,43 +120,47 @@ def _complete(entry: dict[str, Any], keys: Collection[str]) -> None:
     ]
 
 
-def _bookmarks(state: Mapping[str, Any]) -> list[dict[str, Any]]:
-    bookmarks = list(state.get("bookmarks", {}).values())
-    return bookmarks + [part for whole in bookmarks for part in whole.get("partitions", ())]
-
-
-def _date_fault(bookmark: Mapping[str, Any]) -> str:
-    for key in ("replication_key_value", "starting_replication_value"):
-        if bookmark.get(key) is not None:
-            try:
-                seconds = parse_date(bookmark[key]).timestamp()
-            except (ValueError, OverflowError):
-                return "has a bookmark that isn't a date"
-            if not 0 <= seconds <= time.time() + _DAY:
-                return "has an implausible bookmark date"
-    return ""
-
-
-def _first_error(validator: Draft202012Validator, value: Any) -> ValidationError | None:
+def first_error(validator: Draft202012Validator, value: Any) -> ValidationError | None:
+    """Return the first error that a validator finds, if any."""
     return next(validator.iter_errors(value), None)
 
 
-def _where(error: ValidationError) -> str:
-    """The place of an error, by those names that the form itself gives."""
+def where(error: ValidationError) -> str:
+    """Return the place of an error, by those names that the form itself gives."""
     path = [str(part) for part in error.absolute_schema_path]
     names = [name for keyword, name in itertools.pairwise(path) if keyword == "properties"]
     return f"`{'.'.join(names)}`" if names else "its top"
 
 
-def _read_object(file: IO[Any], name: str) -> dict[str, Any]:
+def read_object(file: IO[Any], name: str, if_damaged: str = "") -> dict[str, Any]:
+    """Read a JSON object.
+
+    Args:
+        file: The file.
+        name: What it is called in an error.
+        if_damaged: What to do if it is empty or isn't JSON.
+
+    Raises:
+        TapCognitoError: If it isn't one.
+    """
     content = getattr(file, "buffer", file).read(_MAX_MIB * 1024 * 1024 + 1)
+    advice = f": {if_damaged}" if if_damaged else ""
     if len(content) > _MAX_MIB * 1024 * 1024:
         raise TapCognitoError(f"{name} is larger than {_MAX_MIB} MiB")
+    if not content.strip():
+        raise TapCognitoError(f"{name} is empty{advice}")
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise TapCognitoError(
+            f"{name} is in UTF-16, as some shells write it: write it as UTF-8, in PowerShell with "
+            "`| Out-File -Encoding utf8`"
+        )
     try:
         value = json.loads(content.decode("utf-8-sig"), parse_constant=_refuse)
     except json.JSONDecodeError as error:
+        if error.msg == "Extra data" and content[error.pos :].lstrip()[:1] == b"{":
+            raise TapCognitoError(f"{name} has several JSON objects: give the last one") from None
         where = f"line {error.lineno}, column {error.colno}"
-        raise TapCognitoError(f"{name} isn't JSON: {error.msg}, {where}") from None
+        raise TapCognitoError(f"{name} isn't JSON: {error.msg}, {where}{advice}") from None
     except (ValueError, RecursionError):
         raise TapCognitoError(f"{name} isn't JSON in UTF-8, or nested too deep") from None
     if not isinstance(value, dict):

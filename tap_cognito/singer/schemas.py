@@ -71,12 +71,58 @@ CATALOG = Draft202012Validator(
     }
 )
 
-_BOOKMARK = {
+_DATE = {**_TEXT, "maxLength": LONGEST_DATE}
+
+_OLDER = {
     "replication_key": {**_TEXT, "pattern": "^[a-z_]{1,40}$"},
-    "replication_key_value": {**_TEXT, "maxLength": LONGEST_DATE},
-    "replication_key_signpost": {**_TEXT, "maxLength": LONGEST_DATE},
-    "starting_replication_value": {**_TEXT, "maxLength": LONGEST_DATE},
+    "replication_key_value": _DATE,
+    "replication_key_signpost": _DATE,
+    "starting_replication_value": _DATE,
     "progress_markers": {"type": "object"},
+}
+"""Bookmarks as older versions and the SDK write them."""
+
+_POOL = {"type": "string", "pattern": POOL_ID}
+
+_STREAM = {
+    "type": "object",
+    "properties": {
+        **_OLDER,
+        "version": {"type": ["integer", "null"], "minimum": 0},
+        "scan": {"type": ["string", "object", "null"]},  # an object in older versions
+        "pools": {
+            "type": "object",
+            "propertyNames": _POOL,
+            "additionalProperties": {
+                "type": "object",
+                "required": ["updated_at", "start_date", "scope"],
+                "properties": {
+                    "updated_at": _DATE,
+                    "start_date": _DATE,
+                    "scope": {**_TEXT, "maxLength": 200},
+                },
+                "additionalProperties": False,
+            },
+        },
+        "partitions": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["context"],
+                "properties": {
+                    **_OLDER,
+                    "filter": {**_TEXT, "pattern": "^[0-9a-f]{1,128}$"},
+                    "context": {
+                        "type": "object",
+                        "required": ["user_pool_id"],
+                        "properties": {"user_pool_id": _POOL},
+                        "additionalProperties": False,
+                    },
+                },
+            },
+        },
+    },
+    "additionalProperties": False,
 }
 
 STATE = Draft202012Validator(
@@ -84,37 +130,7 @@ STATE = Draft202012Validator(
         "type": "object",
         "properties": {
             "currently_syncing": _TEXT,
-            "bookmarks": {
-                "type": "object",
-                "additionalProperties": {
-                    "type": "object",
-                    "properties": {
-                        **_BOOKMARK,
-                        "version": {"type": ["integer", "null"], "minimum": 0},
-                        "scan": {"type": ["object", "null"]},
-                        "partitions": {
-                            "type": "array",
-                            "items": {
-                                "type": "object",
-                                "required": ["context"],
-                                "properties": {
-                                    **_BOOKMARK,
-                                    "filter": {**_TEXT, "pattern": "^[0-9a-f]{1,128}$"},
-                                    "context": {
-                                        "type": "object",
-                                        "required": ["user_pool_id"],
-                                        "properties": {
-                                            "user_pool_id": {"type": "string", "pattern": POOL_ID}
-                                        },
-                                        "additionalProperties": False,
-                                    },
-                                },
-                            },
-                        },
-                    },
-                    "additionalProperties": False,
-                },
-            },
+            "bookmarks": {"type": "object", "additionalProperties": _STREAM},
         },
     }
 )

@@ -23,7 +23,7 @@ from singer_sdk.singerlib import RecordMessage
 
 from tap_cognito.config import settings, validation
 from tap_cognito.errors import TapCognitoError
-from tap_cognito.singer import files
+from tap_cognito.singer import files, states
 from tap_cognito.singer.stream_maps import (
     explain_failure,
     register_streams,
@@ -223,7 +223,7 @@ class SingerTap(Tap):
         """
         keys = {name: stream.primary_keys for name, stream in self.streams.items()}
         if state:
-            self.load_state(files.load_state(state, keys))
+            self.load_state(states.load_state(state, keys))
         if catalog:
             self._input_catalog = files.load_catalog(catalog, keys)
             for stream in self.streams.values():

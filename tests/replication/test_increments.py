@@ -26,6 +26,7 @@ from tests.support.catalogs import INCREMENTAL, selected
 from tests.support.documents import blocks
 from tests.support.interruption import load_while, running_tap
 from tests.support.programs import TIMEOUT, emulator_config, load, run_program, run_tap
+from tests.support.states import bookmarks, with_bookmark
 from tests.support.tables import Database, wire_row
 from tests.support.waiting import wait_until
 
@@ -115,15 +116,13 @@ def source(capfdbinary: Capture) -> Iterator[Source]:
 
 def bookmark(state: Json, stream: str = "users") -> datetime:
     """The bookmark of a state."""
-    (own,) = state["bookmarks"][stream]["partitions"]
-    return datetime.fromisoformat(own["replication_key_value"]).replace(tzinfo=timezone.utc)
+    (found,) = bookmarks(state, stream).values()
+    return found
 
 
 def at(moment: datetime, pool_id: str = POOL_ID) -> Json:
     """A state with this bookmark."""
-    text = moment.astimezone(timezone.utc).replace(tzinfo=None).isoformat(timespec="milliseconds")
-    own = {"replication_key": "updated_at", "replication_key_value": text}
-    return {"bookmarks": {"users": {"partitions": [{"context": {"user_pool_id": pool_id}, **own}]}}}
+    return with_bookmark(moment, pool_id)
 
 
 # What is sent
@@ -135,7 +134,7 @@ def test_full_table_is_the_default(source: Source) -> None:
     first = source.run(entry=entry)
     second = source.run(first.states[-1], entry)
     assert sorted(first.names) == sorted(second.names) == sorted(source.table())
-    assert first.states[-1] == {"bookmarks": {"users": {}}}
+    assert first.states[-1] == {"bookmarks": {"users": {"scan": None}}}
 
 
 @pytest.mark.programs
@@ -169,7 +168,7 @@ def test_other_streams_have_increments_too(source: Source, stream: str) -> None:
     state = first.states[-1]
     assert bookmark(state, stream).timestamp() == 1_735_787_046.123
     later = (bookmark(state, stream) + timedelta(days=1)).isoformat()
-    state["bookmarks"][stream]["partitions"][0]["replication_key_value"] = later
+    state["bookmarks"][stream]["pools"][POOL_ID]["updated_at"] = later
     assert source.run(state, selected(stream, replication=INCREMENTAL)).records == []
 
 
@@ -374,9 +373,7 @@ def test_the_bookmark_moves_only_when_the_scan_is_complete(
     end(source, tap)
     run = source.written()
     assert len(run.records) > 100
-    found = [value["bookmarks"]["users"].get("partitions") or [] for value in run.states]
-    expected = state["bookmarks"]["users"]["partitions"] if state else []
-    assert all(partitions == expected for partitions in found)
+    assert all(bookmarks(value) == bookmarks(state) for value in run.states)
 
 
 # Whose state it is
@@ -394,7 +391,7 @@ def test_a_bookmark_belongs_to_its_pool_and_filter(
         state = at(moment, "us-east-1_Another1")
     elif other == "filter":
         state = source.run(None, **every_user).states[-1]
-        state["bookmarks"]["users"]["partitions"][0]["replication_key_value"] = moment.isoformat()
+        state["bookmarks"]["users"]["pools"][POOL_ID]["updated_at"] = moment.isoformat()
     else:
         old = {"replication_key": "updated_at", "replication_key_value": moment.isoformat()}
         state = {"bookmarks": {"users": old}}
@@ -402,18 +399,8 @@ def test_a_bookmark_belongs_to_its_pool_and_filter(
     assert len(run.records) == len(source.pool)
     (line,) = [text for text in caplog.messages if text.startswith("Starting over with ")]
     assert POOL_ID in line
-    assert bookmark_of(run.states[-1], POOL_ID) < moment
+    assert bookmarks(run.states[-1])[POOL_ID] < moment
     assert len(source.run(run.states[-1]).records) < len(source.pool)
-
-
-def bookmark_of(state: Json, pool_id: str) -> datetime:
-    """The bookmark of one pool."""
-    (text,) = [
-        partition["replication_key_value"]
-        for partition in state["bookmarks"]["users"]["partitions"]
-        if partition["context"]["user_pool_id"] == pool_id
-    ]
-    return datetime.fromisoformat(text).replace(tzinfo=timezone.utc)
 
 
 def test_a_state_names_no_filter(source: Source) -> None:
@@ -426,10 +413,10 @@ def test_a_state_names_no_filter(source: Source) -> None:
 def test_versions_grow_whatever_the_clock_does(now: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two scans in one moment, or after the clock was set back, have versions that grow."""
     monkeypatch.setattr(time, "time", lambda: 2_000.0)
-    first = new_scan("scope", {}, is_mirror=True)
+    first = new_scan("scope", 0, {}, is_mirror=True)
     monkeypatch.setattr(time, "time", lambda: now)
-    second = new_scan("scope", {"version": first.version}, is_mirror=True)
     assert first.version is not None
+    second = new_scan("scope", first.version, {}, is_mirror=True)
     assert second.version is not None
     assert second.version > first.version
 
@@ -503,16 +490,6 @@ def test_what_comes_out_is_valid_at_any_moment(tmp_path: Path, number: signal.Si
             assert {bookmark(each) for each in run.states} == {bookmark(state)}
 
 
-def test_a_bookmark_of_another_key_is_none(source: Source) -> None:
-    """An old state with another replication key sends every user, and is replaced."""
-    state = at(datetime(2023, 1, 1, tzinfo=timezone.utc))
-    state["bookmarks"]["users"]["partitions"][0]["replication_key"] = "created_at"
-    run = source.run(state)
-    assert len(run.records) == 700
-    (own,) = run.states[-1]["bookmarks"]["users"]["partitions"]
-    assert own["replication_key"] == "updated_at"
-
-
 def test_records_say_when_they_were_read(source: Source) -> None:
     """Each has the time of its page, which a target may keep beside it."""
     source.emulator.latency = 0.05
@@ -540,11 +517,11 @@ def with_more(column: str) -> Json:
 @pytest.mark.parametrize(
     ("option", "content", "line"),
     [
-        ("state", "", "isn't JSON"),
+        ("state", "", "is empty: pass this tap's last STATE"),
         ("state", '{"bookmarks": {"us', "isn't JSON"),
         ("state", [], "must be a JSON object"),
         ("state", {"users": "2020-01-01T00:00:00Z"}, "has no `bookmarks`"),
-        ("state", {"singer_state": {"bookmarks": {}}}, "has no `bookmarks`"),
+        ("state", {"singer_state": {"bookmarks": {}}}, "what `meltano state get` prints"),
         ("state", {"bookmarks": {"customers": {}}}, "has bookmarks of streams of another tap"),
         ("state", {"bookmarks": {"users": {"partitions": [1]}}}, "at `bookmarks.partitions`"),
         (

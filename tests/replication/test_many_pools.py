@@ -23,10 +23,12 @@ from tap_cognito.tap import TapCognito
 from tests.support.catalogs import INCREMENTAL, selected
 from tests.support.paths import ROOT
 from tests.support.programs import TIMEOUT, pour
+from tests.support.states import bookmarks
 from tests.support.tables import COLUMNS, Database, wire_row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import datetime
     from pathlib import Path
 
     Json = dict[str, Any]
@@ -71,12 +73,9 @@ class Run(NamedTuple):
         return dict(states[-1])
 
     @property
-    def bookmarks(self) -> dict[str, str]:
+    def bookmarks(self) -> dict[str, datetime]:
         """The bookmarks of its last state, by pool."""
-        return {
-            entry["context"]["user_pool_id"]: entry["replication_key_value"]
-            for entry in self.state["bookmarks"]["users"]["partitions"]
-        }
+        return bookmarks(self.state)
 
     @property
     def activated(self) -> int:

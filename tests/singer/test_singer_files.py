@@ -20,7 +20,7 @@ from emulator import Emulator, Pool
 from tap_cognito import cli, logs
 from tap_cognito.config.settings import SCHEMA, SECRETS
 from tap_cognito.errors import TapCognitoError
-from tap_cognito.singer import files
+from tap_cognito.singer import files, states
 from tap_cognito.tap import TapCognito
 from tests.support.programs import emulator_config, run_program
 
@@ -109,7 +109,7 @@ def test_any_value_of_a_setting_is_taken_or_refused(
 @given(
     bookmark=st.dictionaries(
         st.sampled_from(
-            ["replication_key", "replication_key_value", "partitions", "scan", "version", "other"]
+            ["replication_key_value", "partitions", "pools", "scan", "version", "other"]
         ),
         JSON,
     )
@@ -140,13 +140,13 @@ def test_any_bookmark_and_method_are_taken_or_refused(
 @pytest.mark.parametrize(
     ("option", "content", "fault"),
     [
-        ("config", b"", "config.json isn't JSON: Expecting value, line 1, column 1"),
+        ("config", b"", "config.json is empty"),
         ("config", b"[]", "config.json must be a JSON object"),
         ("config", b'{"a": 1,}', "config.json isn't JSON"),
         ("catalog", b'{"streams": [1]}', "catalog.json isn't a Singer catalog, at `streams`"),
         ("catalog", b'{"streams": []}', "catalog.json has none of this tap's streams"),
         ("state", b"\xff", "state.json isn't JSON in UTF-8"),
-        ("state", b'{"singer_state": {}}', "state.json has no `bookmarks`"),
+        ("state", b'{"singer_state": {}}', "state.json is what `meltano state get` prints"),
         ("state", b'{"bookmarks": {"orders": {}}}', "has bookmarks of streams of another tap"),
         (
             "state",
@@ -162,7 +162,13 @@ def test_a_fault_names_its_file(run: Any, option: str, content: bytes, fault: st
     assert fault in error.getMessage()
 
 
-USERS = {"context": {"user_pool_id": "us-east-1_AbCdEf"}}
+USERS_POOL = "us-east-1_AbCdEf"
+USERS = {"context": {"user_pool_id": USERS_POOL}}
+POOL_BOOKMARK = {
+    "updated_at": "2026-01-01T00:00:00.123",
+    "start_date": None,
+    "scope": "table=0a key=1b rows=2c content=3d",
+}
 BOOKMARK = {
     "replication_key": "updated_at",
     "replication_key_value": "2026-01-01T00:00:00.123+00:00",
@@ -174,7 +180,7 @@ def load_state(path: Path, state: Any) -> dict[str, Any]:
     """Read a state from a file."""
     path.write_text(json.dumps(state), encoding="utf-8")
     with path.open(encoding="utf-8") as file:
-        return files.load_state(file, STREAMS)
+        return states.load_state(file, STREAMS)
 
 
 @pytest.mark.parametrize(
@@ -190,6 +196,8 @@ def load_state(path: Path, state: Any) -> dict[str, Any]:
         {"bookmarks": {"users": {"partitions": [{**USERS, **BOOKMARK, "filter": None}]}}},
         {"bookmarks": {"groups": {"scan": {"version": 1, "done": ["a"]}, "version": None}}},
         {"bookmarks": {"users": {**BOOKMARK, "replication_key_value": "2026-01-01T00:00:00"}}},
+        {"bookmarks": {"users": {"scan": "{}", "pools": {USERS_POOL: POOL_BOOKMARK}}}},
+        {"bookmarks": {"users": {"scan": None, "version": 1_700_000_000_000}}},
     ],
     ids=repr,
 )
@@ -217,7 +225,21 @@ def test_a_state_of_this_tap_is_read(tmp_path: Path, state: dict[str, Any]) -> N
         ({"version": -1}, "at `bookmarks.version`"),
         ({"replication_key": "jane@example.com"}, "at `bookmarks.replication_key`"),
         ({"version": "jane"}, "at `bookmarks.version`"),
-        ({"scan": "jane"}, "at `bookmarks.scan`"),
+        ({"scan": ["jane"]}, "at `bookmarks.scan`"),
+        ({"pools": {"jane": POOL_BOOKMARK}}, "at `bookmarks.pools`"),
+        ({"pools": {USERS_POOL: {"updated_at": None}}}, "at `bookmarks.pools`"),
+        (
+            {"pools": {USERS_POOL: {**POOL_BOOKMARK, "scope": "jane" * 100}}},
+            "at `bookmarks.pools.scope`",
+        ),
+        (
+            {"pools": {USERS_POOL: {**POOL_BOOKMARK, "updated_at": "jane"}}},
+            "has a bookmark that isn't a date",
+        ),
+        (
+            {"pools": {USERS_POOL: {**POOL_BOOKMARK, "start_date": "jane"}}},
+            "has a `start_date` that isn't a date",
+        ),
         ({"jane@example.com": 1}, "has an invalid structure at `bookmarks`"),
     ],
     ids=lambda value: repr(value)[:60],
