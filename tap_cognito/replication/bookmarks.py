@@ -56,8 +56,8 @@ class Bookmarks:
         # ListUsers is eventually consistent: a change may have been hidden from the last scan.
         self._lookback = timedelta(seconds=scope.config["lookback_seconds"])
         # Bookmarks of older versions don't say what they belong to.
-        older = [state.pop(name, None) for name in _OLDER]  # each is taken out
-        is_older = any(older)
+        found = [state.pop(name, None) for name in _OLDER]  # each is taken out
+        is_older = any(found)
         self._pools: dict[str, dict[str, Any]] = state.setdefault("pools", {})
         has_others = is_older or any(each.get("updated_at") for each in self._pools.values())
         reasons: dict[str, list[str]] = {}

@@ -241,7 +241,7 @@ def test_an_older_state_is_read_and_starts_over(
 ) -> None:
     """Its bookmarks and scans don't say what they belong to; its version counts."""
     caplog.set_level(logging.INFO)
-    own = {
+    own: Json = {
         "partitions": [
             {
                 "context": {"user_pool_id": Pool(0).id},
