@@ -83,6 +83,7 @@ def careless_pool() -> Pool:
     domain = pool.domains[described["CustomDomain"]]
     domain["CustomDomainConfig"]["SecurityPolicy"] = "TLS_V1"
     pool.set_mfa(pool.username(0))
+    pool.factors[pool.username(0)] = ["PASSWORD"]
     pool.set_mfa(pool.username(1), "SMS_MFA")
     pool.join(pool.username(0), "admins")
     return pool
@@ -112,6 +113,23 @@ def loaded(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Data
 def test_a_query_finds_the_careless_pool_only(loaded: Database, question: str) -> None:
     """Each query returns something of the careless pool, and nothing of the careful one."""
     assert {row[0] for row in loaded.rows(QUERIES[question])} == {"us-east-1_Careless"}
+
+
+def test_a_passkey_is_a_second_factor(loaded: Database) -> None:
+    """Who has one isn't among those without a second factor, nor is a provider's user."""
+    found = {row[1:3] for row in loaded.rows(QUERIES["Who has no second factor?"])}
+    rows = loaded.rows(
+        "select username, status, auth_factors ? 'WEB_AUTHN' from cognito.users "
+        "join cognito.user_mfa using (user_pool_id, username) "
+        "where user_pool_id = 'us-east-1_Careless' and mfa_settings in ('[]', 'null')"
+    )
+    assert any(has_passkey for *_, has_passkey in rows)
+    assert any(status == "EXTERNAL_PROVIDER" for _, status, _ in rows)
+    assert found == {
+        (name, status)
+        for name, status, has_passkey in rows
+        if not has_passkey and status != "EXTERNAL_PROVIDER"
+    }
 
 
 def test_the_review_has_all_its_queries() -> None:
