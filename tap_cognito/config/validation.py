@@ -47,6 +47,9 @@ _EXCLUSIVE = (
 _SENT_AS_THEY_ARE = ("aws_access_key_id", "aws_session_token")
 """Settings whose value is in every request, for whoever serves `endpoint_url` to read."""
 
+_CONDITION = r'\s*("?)([^\s=^"]+)\1\s*(\^?=)\s*(.*?)\s*'
+"""A filter of ListUsers: the attribute may be quoted, as in AWS's own sample."""
+
 _BOOLEANS = {
     **dict.fromkeys(("true", "1", "yes", "on"), True),
     **dict.fromkeys(("false", "0", "no", "off"), False),
@@ -193,13 +196,13 @@ def _endpoint_problems(config: Mapping[str, Any]) -> Iterator[str]:
 
 def _filter_problems(config: Mapping[str, Any]) -> Iterator[str]:
     """What Cognito wouldn't take, by the documentation of ListUsers' `Filter`."""
-    parts = re.fullmatch(r"\s*([^\s=^]+)\s*(\^?=)\s*(.*?)\s*", config["user_filter"], re.DOTALL)
+    parts = re.fullmatch(_CONDITION, config["user_filter"], re.DOTALL)
     fault = ""
     if not parts:
         fault = "not a valid condition"
-    elif parts[1] not in SEARCHABLE:
+    elif parts[2] not in SEARCHABLE:
         fault = "its attribute can't be searched"
-    elif not re.fullmatch(r'"([^"\\]|\\.)*"', parts[3], re.DOTALL):
+    elif not re.fullmatch(r'"([^"\\]|\\.)*"', parts[4], re.DOTALL):
         fault = (
             'the value must be one text in double quotes, with \\" for a quote in it; '
             "Cognito takes one condition only"

@@ -126,6 +126,7 @@ def test_settings_that_work_have_no_problem(given: Mapping[str, Any]) -> None:
     [
         'status = "Enabled"',
         'email ^= "a"',
+        '"email" ^= "a"',
         'email="ada@example.com"',
         'cognito:user_status = "CONFIRMED"',
         r'family_name = "Reddy \"the\" \\ Great"',
