@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from pathlib import Path
 
@@ -84,3 +85,13 @@ def bug(error: BaseException) -> TapCognitoError:
     return TapCognitoError(
         f"a bug: {type(error).__name__}{where}. TAP_COGNITO_LOGLEVEL=DEBUG shows more"
     )
+
+
+def quoted(name: str, otherwise: str) -> str:
+    """Show a name that somebody else has written, if it is short and plain.
+
+    Args:
+        name: The name, of any length.
+        otherwise: What to say instead of another.
+    """
+    return f"`{name}`" if re.fullmatch(r"\w{1,60}", name) else otherwise

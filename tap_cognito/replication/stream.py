@@ -13,7 +13,7 @@ from singer_sdk.mapper import RemoveRecordTransform
 from tap_cognito.cognito import parallel
 from tap_cognito.cognito.checkpoint import Checkpoint
 from tap_cognito.cognito.responses import malformed
-from tap_cognito.errors import CredentialsError, TapCognitoError, bug
+from tap_cognito.errors import CredentialsError, TapCognitoError, bug, quoted
 from tap_cognito.replication.bookmarks import REPLICATION_KEY, Bookmarks
 from tap_cognito.replication.columns import Column
 from tap_cognito.replication.progress import Outcome, Progress
@@ -244,34 +244,28 @@ class CognitoStream(SingerStream):
             catalog: The catalog.
 
         Raises:
-            TapCognitoError: If it has a column or a replication that the stream doesn't have.
+            TapCognitoError: If it has a replication that the stream doesn't have.
         """
         super().apply_catalog(catalog)
-        if not catalog.get_stream(self.name):
+        if not self.selected:
             return
-        self._check_columns()
         self._check_replication()
         self.replication_key = None if self.is_full_table else REPLICATION_KEY
-
-    def _check_columns(self) -> None:
-        unknown = set(self.effective_schema.get("properties", {})) - set(self.schema["properties"])
-        if unknown:
-            raise TapCognitoError(
-                f"`{self.name}` has no column {min(unknown)}: take it out of the catalog"
-            )
 
     def _check_replication(self) -> None:
         if self.is_full_table:
             return
         if self.replication_method != "INCREMENTAL" or not self.modified_key:
             methods = "FULL_TABLE or INCREMENTAL" if self.modified_key else "FULL_TABLE"
+            shown = quoted(self.replication_method, "of this name")
             raise TapCognitoError(
-                f"`{self.name}` has no replication method {self.replication_method}: "
+                f"`{self.name}` has no replication method {shown}: "
                 f"set `replication-method` to {methods} in the catalog"
             )
         if self.replication_key not in {REPLICATION_KEY, None}:
+            shown = quoted(self.replication_key or "", "of this name")
             raise TapCognitoError(
-                f"`{self.name}` has no replication key {self.replication_key}: "
+                f"`{self.name}` has no replication key {shown}: "
                 f"set `replication-key` to {REPLICATION_KEY} in the catalog"
             )
         if not self.is_selected(REPLICATION_KEY):

@@ -5,27 +5,19 @@ from __future__ import annotations
 import codecs
 import itertools
 import json
-import logging
 import re
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from singer_sdk.singerlib import Catalog
-
 from tap_cognito import logs
 from tap_cognito.config.settings import SECRETS
 from tap_cognito.errors import TapCognitoError
-from tap_cognito.singer.schemas import CATALOG
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
-
     from jsonschema import Draft202012Validator, ValidationError
 
 _MAX_MIB = 64
 """A state of 10,000 pools, each with a scan under way, is a tenth of it."""
-
-logger = logging.getLogger("tap-cognito")
 
 
 def load_config(path: str) -> dict[str, Any]:
@@ -54,70 +46,6 @@ def load_config(path: str) -> dict[str, Any]:
         if isinstance(config.get(name), str):
             logs.hide(config[name])
     return config
-
-
-def load_catalog(file: IO[str], streams: Mapping[str, Collection[str]]) -> Catalog:
-    """Read a catalog.
-
-    Args:
-        file: The file.
-        streams: The primary keys of each of the tap's streams, by its name.
-
-    Returns:
-        The catalog, with `stream`, `selected` and the replication in the place where the SDK
-        looks for them.
-
-    Raises:
-        TapCognitoError: If it isn't a Singer catalog, or another tap's, or lacks a key column.
-    """
-    subject = f"--catalog {file.name}"
-    catalog = read_object(file, subject)
-    if error := first_error(CATALOG, catalog):
-        raise TapCognitoError(
-            f"{subject} isn't a Singer catalog, at {where(error)}: make one with --discover"
-        )
-    known = [entry for entry in catalog["streams"] if entry["tap_stream_id"] in streams]
-    if not known:
-        raise TapCognitoError(
-            f"{subject} has none of this tap's streams ({', '.join(sorted(streams))}): "
-            "is it another tap's? Make one with --discover"
-        )
-    for entry in known:
-        name = entry["tap_stream_id"]
-        if entry.get("stream") not in {None, name}:
-            logger.warning("%s: `stream` of %s isn't used, only its id", subject, name)
-        entry["stream"] = name
-        _complete(entry, streams[name])
-        columns = entry.get("schema", {}).get("properties", {})
-        if not set(streams[name]) <= set(columns):
-            fault = f"lacks a column of the key of `{name}`: {', '.join(streams[name])}"
-        elif not set(entry["key_properties"]) <= set(columns):
-            fault = f"has `key_properties` of `{name}` that aren't among its columns"
-        else:
-            continue
-        raise TapCognitoError(f"{subject} {fault}. Make one with --discover")
-    return Catalog.from_dict({"streams": known})
-
-
-def _complete(entry: dict[str, Any], keys: Collection[str]) -> None:
-    """Put what older or shorter catalogs say, or leave out, where the SDK looks for it."""
-    metadata = {tuple(item["breadcrumb"]): item["metadata"] for item in entry.get("metadata") or ()}
-    if entry.get("selected") is not None:
-        metadata.setdefault((), {}).setdefault("selected", entry["selected"])
-    root = metadata.get((), {})
-    for key in ("replication-method", "replication-key"):
-        if root.get(key):
-            entry[key.replace("-", "_")] = root[key]
-    entry["key_properties"] = (
-        entry.get("key_properties") or root.get("table-key-properties") or list(keys)
-    )
-    if metadata:  # without any, the SDK selects everything
-        for key in entry["key_properties"]:
-            metadata.setdefault(("properties", key), {})["inclusion"] = "automatic"
-    entry["metadata"] = [
-        {"breadcrumb": list(breadcrumb), "metadata": values}
-        for breadcrumb, values in metadata.items()
-    ]
 
 
 def first_error(validator: Draft202012Validator, value: Any) -> ValidationError | None:

@@ -59,7 +59,9 @@ CATALOG = Draft202012Validator(
             "schema": {
                 "type": "object",
                 "properties": {
-                    "type": {"anyOf": [_TYPE, {"type": "array", "items": _TYPE}]},
+                    "selected": _FLAG,
+                    "inclusion": _TEXT,
+                    "type": {"anyOf": [_TYPE, {"type": "array", "items": _TYPE, "minItems": 1}]},
                     "properties": {
                         "type": "object",
                         "additionalProperties": {"$ref": "#/$defs/schema"},

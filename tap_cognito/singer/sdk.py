@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import json
 import os
 import traceback
 from abc import abstractmethod
@@ -19,11 +20,12 @@ import click
 from singer_sdk import Stream, Tap
 from singer_sdk.helpers._util import utc_now
 from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities
+from singer_sdk.mapper import PluginMapper
 from singer_sdk.singerlib import RecordMessage
 
 from tap_cognito.config import settings, validation
 from tap_cognito.errors import TapCognitoError
-from tap_cognito.singer import files, states
+from tap_cognito.singer import catalogs, files, states
 from tap_cognito.singer.stream_maps import (
     explain_failure,
     register_streams,
@@ -32,9 +34,10 @@ from tap_cognito.singer.stream_maps import (
 from tap_cognito.singer.writer import LineWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Mapping
 
     from singer_sdk.helpers.types import Context, Record
+    from singer_sdk.singerlib import Catalog
 
 _TEST = "tap_cognito.test"
 """The key of click's context under which `--test` waits until all files are read."""
@@ -169,6 +172,16 @@ class SingerTap(Tap):
         capability for capability in Tap.capabilities if capability is not PluginCapabilities.BATCH
     ]
 
+    def __init__(
+        self, *, catalog: Mapping[str, Any] | None = None, setup_mapper: bool = True, **options: Any
+    ) -> None:
+        super().__init__(setup_mapper=False, **options)
+        if catalog is not None:
+            catalog = json.loads(json.dumps(catalog))  # the SDK's own has tuples
+            self._apply_catalog(catalogs.interpret(catalog, self.streams, "the catalog"))
+        if setup_mapper:
+            self.setup_mapper()
+
     @abstractmethod
     def read_all(self) -> None:
         """Read all selected streams, by `sync_streams`."""
@@ -199,7 +212,8 @@ class SingerTap(Tap):
         maps = self.config.get("stream_maps", {})
         if problems := list(validate_stream_maps(maps, self.streams)):
             raise TapCognitoError("; ".join(problems))
-        super(Tap, self).setup_mapper()
+        # A copy: the mapper takes `__else__` out of what it is given.
+        self._mapper = PluginMapper(copy.deepcopy(dict(self.config)), self.logger)
         register_streams(self.mapper, self.catalog)
 
     def sync_all(self) -> None:  # type: ignore[misc] # final, but the SDK has no other place
@@ -221,13 +235,15 @@ class SingerTap(Tap):
         Raises:
             TapCognitoError: If one of them can't be read or applied.
         """
-        keys = {name: stream.primary_keys for name, stream in self.streams.items()}
         if state:
-            self.load_state(states.load_state(state, keys))
+            self.load_state(states.load_state(state, self.streams))
         if catalog:
-            self._input_catalog = files.load_catalog(catalog, keys)
-            for stream in self.streams.values():
-                stream.apply_catalog(self._input_catalog)
+            self._apply_catalog(catalogs.load_catalog(catalog, self.streams))
+
+    def _apply_catalog(self, catalog: Catalog) -> None:
+        self._input_catalog = catalog
+        for stream in self.streams.values():
+            stream.apply_catalog(catalog)
 
     # The command line
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import ast
 import difflib
 import fnmatch
-import re
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk.singerlib import Catalog
+
+from tap_cognito.errors import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -84,7 +85,7 @@ def explain_failure(error: BaseException, stream: str, column: str | None) -> st
     Returns:
         One sentence with the column, and no value.
     """
-    shown = "a column" if column is None else _shown(column or _FILTER)
+    shown = "a column" if column is None else quoted(column or _FILTER, "a column")
     reason = type(error.__cause__ or error).__name__
     return (
         f"`stream_maps`: the expression for {shown} of `{stream}` fails on a record ({reason}): "
@@ -124,7 +125,7 @@ def _column_problems(definition: Mapping[str, Any], streams: list[Stream]) -> It
                 yield f"removes a column that doesn't exist{_similar(column, columns)}"
         else:
             for fault in _faults(expression, given, columns, {column} & given):
-                yield f"has an expression for {_shown(column)} {fault}"
+                yield f"has an expression for {quoted(column, 'a column')} {fault}"
 
 
 def _is_given(stream: Stream, column: str) -> bool:
@@ -160,7 +161,7 @@ def _missing_keys(definition: Mapping[str, Any], stream: Stream) -> str:
     kept -= {name for name, value in definition.items() if value in _REMOVED}
     keys = definition.get("__key_properties__", stream.primary_keys) or ()
     if missing := [key for key in keys if key not in kept | defined]:
-        return ", ".join(map(_shown, missing))
+        return ", ".join(quoted(key, "a column") for key in missing)
     return ""
 
 
@@ -169,7 +170,3 @@ def _similar(name: str, known: Collection[str]) -> str:
     return (
         f": did you mean `{similar[0]}`?" if similar else f": there are {', '.join(sorted(known))}"
     )
-
-
-def _shown(column: str) -> str:
-    return f"`{column}`" if re.fullmatch(r"\w{1,60}", column) else "a column"

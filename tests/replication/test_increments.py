@@ -557,7 +557,11 @@ def with_more(column: str) -> Json:
             selected("users", replication={**INCREMENTAL, "replication_key": "created_at"}),
             "set `replication-key` to updated_at",
         ),
-        ("catalog", with_more("phone"), "`users` has no column phone: take it out"),
+        (
+            "catalog",
+            with_more("phone"),
+            "has `phone` of `users`, which has no such column: take it out",
+        ),
         (
             "catalog",
             selected("users", without=["updated_at"], replication=INCREMENTAL),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import operator
 from typing import Any
 
@@ -101,6 +102,39 @@ def test_a_map_of_a_column_that_is_not_selected_is_refused() -> None:
     with pytest.raises(TapCognitoError, match="the column `email`, which isn't selected"):
         TapCognito(config={**CONFIG, "stream_maps": maps}, catalog=catalog)
     TapCognito(config={**CONFIG, "stream_maps": {"users": {"email": None}}}, catalog=catalog)
+
+
+ONLY_PEOPLE = {
+    "people": {"__source__": "users", "email": "__NULL__", "attributes": "__NULL__"},
+    "__else__": "__NULL__",
+}
+
+
+@pytest.mark.programs
+@pytest.mark.parametrize(
+    ("maps", "streams"), [(ONLY_PEOPLE, {"people"}), ({"__else__": None}, set())], ids=repr
+)
+def test_what_else_removes_is_not_sent_with_a_config_file(
+    maps: dict[str, Any], streams: set[str]
+) -> None:
+    """`__else__` holds on the command line with a file, as under Meltano."""
+    with Emulator(Pool(3)) as emulator:
+        run = run_tap(emulator_config(emulator, stream_maps=maps))
+    assert run.returncode == 0
+    messages = [json.loads(line) for line in run.stdout.splitlines()]
+    assert {message["stream"] for message in messages if "stream" in message} == streams
+
+
+def test_a_map_is_not_changed_by_who_reads_it() -> None:
+    """Any number of taps made from one configuration remove the same."""
+    config = {**CONFIG, "stream_maps": json.loads(json.dumps(ONLY_PEOPLE))}
+    for _ in range(2):
+        tap = TapCognito(config=config)
+        tap.setup_mapper()
+        primary, people = tap.mapper.stream_maps["users"]
+        assert primary.transform({"username": "jane"}) is None
+        assert people.stream_alias == "people"
+    assert config == {**CONFIG, "stream_maps": ONLY_PEOPLE}
 
 
 @pytest.mark.programs
