@@ -134,6 +134,12 @@ def quiet_libraries() -> None:
     for name in _REFRESHES:
         # With a traceback for each request; what follows from them is said once.
         logging.getLogger(name).addFilter(_has_no_traceback)
+    logging.getLogger("tap-cognito").addFilter(_says_something)
+
+
+def _says_something(record: logging.LogRecord) -> bool:
+    """Drop the SDK's line about an option that wasn't given; it has no switch."""
+    return record.msg != "Skipping parse of env var settings..."
 
 
 class _Record(logging.LogRecord):

@@ -53,12 +53,10 @@ class TapCognito(SingerTap):
 
         Raises:
             StreamsFailedError: If several streams or pools couldn't be read; the others were.
-            TapCognitoError: If one couldn't be read.
+            TapCognitoError: If one couldn't be read, or none is selected.
         """
-        if self.selected_streams:
-            self._regions()  # without pools and credentials there is no run
-        else:
-            self.logger.warning("The catalog selects no stream: there is nothing to do")
+        self._require_streams()
+        self._regions()  # without pools and credentials there is no run
         try:
             self.sync_streams()
         finally:
@@ -68,10 +66,9 @@ class TapCognito(SingerTap):
     def _log_result(self) -> None:
         """Log what came of all streams: the last line of a complete run."""
         outcomes = [stream.outcome for stream in self.selected_streams]
-        if outcomes:
-            is_complete = all(end.is_complete for end in outcomes)
-            level = logging.INFO if is_complete else logging.WARNING
-            self.logger.log(level, "%s", format_outcomes(outcomes))
+        is_complete = all(end.is_complete for end in outcomes)
+        level = logging.INFO if is_complete else logging.WARNING
+        self.logger.log(level, "%s", format_outcomes(outcomes))
 
     def check_all(self) -> None:
         """Make the first request of each selected stream, and print a line for each.
@@ -80,14 +77,20 @@ class TapCognito(SingerTap):
             StreamsFailedError: If several streams may not be read.
             TapCognitoError: If one may not be read, or none is selected.
         """
-        if not self.selected_streams:
-            raise TapCognitoError("the catalog selects no stream: there is nothing to test")
+        self._require_streams()
         for stream in self.selected_streams:
             try:
                 click.echo(stream.check())
             except TapCognitoError as error:  # noqa: PERF203 - the others are tested too
                 self._failures.append(TapCognitoError(f"`{stream.name}`: {error}"))
         self._raise_failures()
+
+    def _require_streams(self) -> None:
+        if not self.selected_streams:
+            raise TapCognitoError(
+                "the catalog selects no stream: check the names in `select` of Meltano, or "
+                "`selected` in the catalog"
+            )
 
     def _raise_failures(self) -> None:
         failures, self._failures[:] = list(self._failures), []

@@ -26,6 +26,7 @@ from singer_sdk.singerlib import RecordMessage
 from tap_cognito.config import settings, validation
 from tap_cognito.errors import TapCognitoError
 from tap_cognito.singer import catalogs, files, states
+from tap_cognito.singer.expressions import limit_expressions
 from tap_cognito.singer.stream_maps import (
     explain_failure,
     register_streams,
@@ -210,11 +211,13 @@ class SingerTap(Tap):
     def setup_mapper(self) -> None:
         """Make the SDK's mapper, once `stream_maps` was compared with the streams."""
         maps = self.config.get("stream_maps", {})
-        if problems := list(validate_stream_maps(maps, self.streams)):
+        values = self.config.get("stream_map_config") or {}
+        if problems := list(validate_stream_maps(maps, values, self.streams)):
             raise TapCognitoError("; ".join(problems))
         # A copy: the mapper takes `__else__` out of what it is given.
         self._mapper = PluginMapper(copy.deepcopy(dict(self.config)), self.logger)
         register_streams(self.mapper, self.catalog)
+        limit_expressions(self.mapper)
 
     def sync_all(self) -> None:  # type: ignore[misc] # final, but the SDK has no other place
         """Read all selected streams.
@@ -226,8 +229,14 @@ class SingerTap(Tap):
         self.read_all()
 
     def sync_streams(self) -> None:
-        """Let the SDK read the selected streams, one after the other."""
-        super().sync_all()
+        """Read the selected streams, one after the other, without a line for each other."""
+        self._reset_state_progress_markers()
+        if self.state:
+            self.state_writer.write_state(self.state)
+        for stream in self.streams.values():
+            if stream.selected:
+                stream.sync()
+                stream.finalize_state_progress_markers()
 
     def load_files(self, state: IO[str] | None, catalog: IO[str] | None) -> None:
         """Apply a state and a catalog.

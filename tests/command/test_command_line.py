@@ -64,8 +64,8 @@ def test_settings_may_come_from_the_environment(arguments: list[str]) -> None:
     assert run.returncode == 0, run.stderr
 
 
-def test_a_catalog_that_selects_nothing_is_a_warning(tmp_path: Path) -> None:
-    """The run ends well, without a request or credentials, and says that there was nothing."""
+def test_a_catalog_that_selects_nothing_fails(tmp_path: Path) -> None:
+    """A run that reads nothing fails, without a request or credentials, so that it's noticed."""
     path = tmp_path / "catalog.json"
     path.write_text(json.dumps(selected()), encoding="utf-8")
     with Emulator(Pool(3)) as emulator:
@@ -73,10 +73,18 @@ def test_a_catalog_that_selects_nothing_is_a_warning(tmp_path: Path) -> None:
         del config["aws_access_key_id"], config["aws_secret_access_key"]
         run = run_tap(config, "--catalog", path, env=QUIET)
         assert emulator.log.count() == 0
-    (line,) = [line for line in run.stderr.splitlines() if "| WARNING " in line]
-    assert "The catalog selects no stream: there is nothing to do" in line
-    assert run.returncode == 0, run.stderr
-    assert '"RECORD"' not in run.stdout
+    (line,) = [line for line in run.stderr.splitlines() if "| ERROR " in line]
+    assert "the catalog selects no stream: check the names in `select` of Meltano" in line
+    assert run.returncode == 1
+
+
+def test_a_run_has_no_line_about_what_it_does_not_do() -> None:
+    """Streams that aren't selected, and an option that wasn't given, take no line each."""
+    with Emulator(Pool(3)) as emulator:
+        run = run_tap(emulator_config(emulator), env=QUIET)
+    assert run.returncode == 0
+    assert "Skipping" not in run.stderr
+    assert "Beginning sync of 'users'" in run.stderr
 
 
 def test_the_last_line_is_the_result_of_all_streams(tmp_path: Path) -> None:

@@ -71,6 +71,16 @@ def test_a_map_that_works_is_accepted(maps: dict[str, Any]) -> None:
         ({"users": {"username": None}}, "leaves out `username` of its key: keep it, or set"),
         ({"users": {"__else__": None, "email": "email"}}, "leaves out `username` of its key"),
         ({"users": {"__key_properties__": ["jane"]}}, "leaves out `jane` of its key"),
+        (
+            {"people": {"__source__": "users", "__alias__": "others"}},
+            "of `users` has `__source__` and `__alias__`: the map's name is the alias",
+        ),
+        *(
+            ({"users": {"new": text}}, "for `new` with `salt` of `stream_map_config`, which is")
+            for text in ("config['salt'] + username", "config.get('salt')", "config.salt")
+        ),
+        ({"users": {"new": "'" + "a" * 20_000 + "'"}}, "for `new` of more than 10,000 characters"),
+        ({"users" * 100_000: None}, "names a stream that doesn't exist: there are"),
     ],
     ids=repr,
 )
@@ -80,6 +90,7 @@ def test_a_map_that_cannot_work_is_refused(maps: dict[str, Any], problem: str) -
         TapCognito(config={**CONFIG, "stream_maps": maps})
     assert problem in str(raised.value)
     assert str(raised.value).startswith("`stream_maps`")
+    assert len(str(raised.value)) < 400
     assert "jane" not in str(raised.value).replace("`jane` of its key", "")
 
 
@@ -151,7 +162,7 @@ def test_a_map_of_another_form_is_one_short_line() -> None:
     ("maps", "column", "reason"),
     [
         ({"email": "md5(email)"}, "email", "AttributeError"),
-        ({"new": "config['salt']"}, "new", "KeyError"),
+        ({"new": "attributes['plan']"}, "new", "KeyError"),
         ({"new": "email.domain"}, "new", "AttributeDoesNotExist"),
         ({"__filter__": "email < 5"}, "__filter__", "TypeError"),
     ],
@@ -162,7 +173,101 @@ def test_an_expression_that_fails_on_a_record_is_named(
     """The line names the column, and quotes neither the expression nor the record."""
     tap = TapCognito(config={**CONFIG, "stream_maps": {"users": maps}})
     with pytest.raises(Exception, match=r".") as raised:
-        tap.mapper.stream_maps["users"][0].transform({"username": "jane", "email": None})
+        tap.mapper.stream_maps["users"][0].transform(
+            {"username": "jane", "email": None, "attributes": {}}
+        )
     text = explain_failure(raised.value, "users", mapped_column(raised.value))
     assert f"the expression for `{column}` of `users` fails on a record ({reason})" in text
     assert "jane" not in text
+
+
+@pytest.mark.parametrize("salt", [None, "", "$COGNITO_SALT", "${COGNITO_SALT}"])
+def test_nothing_is_hashed_without_a_salt(salt: str | None) -> None:
+    """A salt that is missing, empty or a variable that nothing has expanded is named at once."""
+    maps = {"users": {"username": "sha256(config['salt'] + username)"}}
+    config = {**CONFIG, "stream_maps": maps, "stream_map_config": {"salt": salt}}
+    with pytest.raises(TapCognitoError, match="`salt` of `stream_map_config`, which is missing"):
+        TapCognito(config=config)
+
+
+HASHED = "md5(username)"
+PER_USER = sorted(
+    name
+    for name, stream in TapCognito(config=CONFIG).streams.items()
+    if "username" in stream.schema["properties"]
+)
+
+
+@pytest.mark.parametrize(
+    "maps",
+    [
+        {"users": {"username": HASHED}},
+        {"users": {"username": "__NULL__", "__key_properties__": ["email"]}},
+        {"users": {"email": "email", "__else__": None, "__key_properties__": ["email"]}},
+        {"people": {"__source__": "users", "username": HASHED}, "users": None},
+        {name: {"username": HASHED} for name in PER_USER if name != "users"},
+    ],
+    ids=repr,
+)
+def test_a_name_that_is_changed_in_one_stream_is_not_sent_in_another(maps: dict[str, Any]) -> None:
+    """A stream whose `username` the maps forget is named before the first request."""
+    catalog = selected(*PER_USER)
+    with pytest.raises(TapCognitoError) as raised:
+        TapCognito(config={**CONFIG, "stream_maps": maps}, catalog=catalog)
+    changed, _, clear = str(raised.value).partition(", but not that of ")
+    forgotten = [name for name in PER_USER if f"`{name}`" in clear]
+    assert forgotten == [name for name in PER_USER if f"`{name}`" not in changed]
+    assert forgotten
+
+
+@pytest.mark.parametrize(
+    ("streams", "maps"),
+    [
+        (["users"], {"users": {"username": HASHED}}),
+        (PER_USER, {name: {"username": HASHED} for name in PER_USER}),
+        (PER_USER, {"users": {"username": HASHED}, "__else__": None}),
+        (
+            PER_USER,
+            {
+                "users": {"username": HASHED},
+                **{name: {"username": "username"} for name in PER_USER if name != "users"},
+            },
+        ),
+        (PER_USER, {"people": {"__source__": "users", "username": HASHED}}),
+        (PER_USER, {"users": {"email": None}}),
+    ],
+    ids=repr,
+)
+def test_names_that_are_treated_alike_or_on_purpose_are_sent(
+    streams: list[str], maps: dict[str, Any]
+) -> None:
+    """Streams that aren't read, that are removed, or that keep the name by their own map."""
+    TapCognito(config={**CONFIG, "stream_maps": maps}, catalog=selected(*streams))
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "'%9999999999d' % 1",
+        "('%' + '9999999999d') % 1",
+        "'%*d' % (9999999999, 1)",
+        "'x'.ljust(9999999999)",
+        "str(1).zfill(10 * 999999999)",
+        "f'{1:9999999999}'",
+    ],
+)
+def test_no_expression_makes_a_text_without_end(expression: str) -> None:
+    """A width is bounded like all else that an expression makes, and the error says so."""
+    tap = TapCognito(config={**CONFIG, "stream_maps": {"users": {"new": expression}}})
+    with pytest.raises(ValueError, match=r"^$") as raised:
+        tap.mapper.stream_maps["users"][0].transform({"username": "jane"})
+    text = explain_failure(raised.value, "users", mapped_column(raised.value))
+    assert "the expression for `new` of `users` fails on a record (TextTooLongError): it" in text
+
+
+def test_a_sensible_width_is_made() -> None:
+    """What people do with widths goes on working."""
+    maps = {"users": {"new": "'%05d' % 7 + str(7).zfill(3) + f'{7:4}' + str(7 % 4)"}}
+    tap = TapCognito(config={**CONFIG, "stream_maps": maps})
+    record = tap.mapper.stream_maps["users"][0].transform({"username": "jane"})
+    assert record == {"username": "jane", "new": "00007007   73"}
