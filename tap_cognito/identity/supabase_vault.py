@@ -255,6 +255,11 @@ def _explain(error: psycopg.Error) -> str:
         return _BY_STATE.get(error.sqlstate, f"it failed with SQLSTATE {error.sqlstate}")
     if isinstance(error, psycopg.errors.ConnectionTimeout):
         return "no answer in time: check host, port and the network"
+    return explain_connection(text)
+
+
+def explain_connection(text: str) -> str:
+    """Return what is wrong with a connection, by what libpq says; its own words aren't repeated."""
     # Before it stands the host, which may have any of these words in its name.
     reason = text.rpartition("failed: ")[2].partition("host '")[0]
     return next((words for word, words in _BY_WORDS.items() if word in reason), _OTHERWISE)

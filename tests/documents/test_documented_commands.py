@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import venv
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 CHECKOUT = "/path/to/tap-cognito"
 INSTALL = "docs/install.md"
-FROM_CHECKOUT, BY_UVX, FROM_WHEEL, PIPE = blocks(INSTALL, "sh")
+FROM_CHECKOUT, BY_UVX, FROM_WHEEL, ONE_COMMAND, PIPE = blocks(INSTALL, "sh")
 SERVER = ("host", "user", "password", "database")
 (TARGET,) = (json.loads(block) for block in blocks(INSTALL, "json"))
 
@@ -27,6 +28,7 @@ RUN = {
     ("docs/credentials.md", "sql"): "identity/test_credentials.py",
     ("docs/history.md", "pip install"): "history/test_demonstration.py",
     ("docs/history.md", "sql"): "history/test_demonstration.py",
+    ("docs/install.md", "export TAP_COGNITO"): "documents/test_documented_commands.py",
     ("docs/install.md", "pip install /path"): "documents/test_documented_commands.py",
     ("docs/install.md", "pip wheel"): "documents/test_documented_commands.py",
     ("docs/install.md", "set -o pipefail"): "documents/test_documented_commands.py",
@@ -134,6 +136,21 @@ def test_the_documented_pipe_loads_the_pool(database: Database, tmp_path: Path) 
         for name, content in files.items():
             (tmp_path / f"{name}.json").write_text(json.dumps(content))
         shell(PIPE, tmp_path, {})
+        expected = sorted(wire_row(user) for user in emulator.pool.users())
+    assert sorted(database.rows()) == expected
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not (ROOT / "tap_cognito").is_dir(), reason="it installs the source tree")
+def test_the_one_command_loads_a_pool(database: Database, tmp_path: Path) -> None:
+    """The documented lines install the command and load the whole pool, with variables alone."""
+    with Emulator(Pool(70)) as emulator:
+        config = emulator_config(emulator)
+        url = re.compile(r"postgresql://\S+")
+        commands = url.sub(database.server.url(database.name), ONE_COMMAND)
+        commands = commands.replace("us-east-1_AbCdEf123", config.pop("user_pool_id"))
+        variables = {f"TAP_COGNITO_{name.upper()}": str(value) for name, value in config.items()}
+        shell(commands.replace(CHECKOUT, str(ROOT)), tmp_path, variables)
         expected = sorted(wire_row(user) for user in emulator.pool.users())
     assert sorted(database.rows()) == expected
 

@@ -145,9 +145,14 @@ def test_the_metadata_describe_the_package(built: Built) -> None:
     required = set(re.findall(r"(?m)^Requires-Dist: ([\w-]+)", fields))
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     (declared,) = re.findall(r"(?ms)^dependencies = \[$(.*?)^\]$", text)
-    assert required == {*re.findall(r'(?m)^  "([\w-]+)', declared), "psycopg"}
-    assert re.findall(r"(?m)^Provides-Extra: (.+)$", fields) == ["vault"]
+    assert required == {
+        *re.findall(r'(?m)^  "([\w-]+)', declared),
+        "meltanolabs-target-postgres",
+        "psycopg",
+    }
+    assert re.findall(r"(?m)^Provides-Extra: (.+)$", fields) == ["postgres", "vault"]
     assert "tap-cognito = tap_cognito.cli:main" in commands
+    assert "cognito-to-postgres = tap_cognito.load:main" in commands
     assert description.startswith("# tap-cognito")
 
 

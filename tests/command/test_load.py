@@ -1,0 +1,178 @@
+"""`cognito-to-postgres`: one command, by environment variables alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from emulator import Emulator, Pool
+from quickstart import pool
+from tests.support.programs import TIMEOUT
+from tests.support.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.support.tables import Database
+
+pytestmark = pytest.mark.programs
+
+COMMAND = (sys.executable, "-c", "from tap_cognito.load import main; main()")
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    """An emulated pool."""
+    with Emulator(Pool(300)) as running:
+        yield running
+
+
+def environment(emulator: Emulator, database: Database, **more: Any) -> dict[str, str]:
+    """The variables of both ends, and nothing of the machine's AWS."""
+    settings = {
+        "user_pool_id": emulator.pool.id,
+        "endpoint_url": emulator.url,
+        "max_requests_per_second": 500,
+        **pool.KEYS,
+        **more,
+    }
+    return {
+        **os.environ,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "TARGET_POSTGRES_SQLALCHEMY_URL": database.server.url(database.name),
+        **{f"TAP_COGNITO_{name.upper()}": str(value) for name, value in settings.items()},
+    }
+
+
+def run(env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run the command to its end."""
+    return subprocess.run(
+        COMMAND, env=env, capture_output=True, encoding="utf-8", timeout=TIMEOUT, check=False
+    )
+
+
+def names(database: Database) -> set[str]:
+    """The users in the table."""
+    return {name for (name,) in database.rows("select username from cognito.users")}
+
+
+def users(emulator: Emulator) -> set[str]:
+    """The users of the pool."""
+    return {user["Username"] for user in emulator.pool.users()}
+
+
+def test_it_loads_a_pool(emulator: Emulator, database: Database) -> None:
+    """The table has the users and the documented columns; the last line is the result."""
+    ended = run(environment(emulator, database))
+    assert (ended.returncode, ended.stdout) == (0, ""), ended.stderr
+    assert names(database) == users(emulator)
+    assert [name for name, _ in database.columns()] == [
+        "username", "email", "status", "enabled", "created_at", "updated_at", "attributes",
+    ]  # fmt: skip
+    assert "| Complete: 300 users read, 300 sent; " in ended.stderr.splitlines()[-1]
+
+
+def test_rows_of_deleted_users_leave_the_table(emulator: Emulator, database: Database) -> None:
+    """With the tap's setting for deletions the target needs no settings of its own."""
+    env = environment(emulator, database, emit_activate_version_messages=True)
+    assert run(env).returncode == 0
+    gone = next(iter(users(emulator)))
+    emulator.pool.delete(gone)
+    ended = run(env)
+    assert ended.returncode == 0, ended.stderr
+    assert names(database) == users(emulator)
+    assert gone not in names(database)
+
+
+@pytest.mark.parametrize(
+    ("replaced", "by", "reason"),
+    [
+        ("postgres:{password}@", "postgres:wr0ng-pass_phrase@", "refuses the user or the password"),
+        ("/{name}", "/missing", "there is no database of this name"),
+        (":{port}/", ":1/", "nothing listens there"),
+    ],
+)
+def test_a_wrong_database_is_one_sentence(
+    emulator: Emulator, database: Database, replaced: str, by: str, reason: str
+) -> None:
+    """The database is tried before the pool; the line doesn't show the password."""
+    env = environment(emulator, database)
+    server = database.server
+    known = replaced.format(password=server.password, name=database.name, port=server.port)
+    url = env["TARGET_POSTGRES_SQLALCHEMY_URL"]
+    env["TARGET_POSTGRES_SQLALCHEMY_URL"] = url.replace(known, by)
+    assert url != env["TARGET_POSTGRES_SQLALCHEMY_URL"]
+    ended = run(env)
+    (line,) = ended.stderr.splitlines()
+    assert reason in line
+    assert "wr0ng" not in line
+    assert server.password not in line
+    assert ended.returncode == 1
+    assert emulator.log.count() == 0
+
+
+def test_a_missing_setting_is_one_sentence(emulator: Emulator, database: Database) -> None:
+    """Without a database the line names its variables."""
+    env = environment(emulator, database)
+    del env["TARGET_POSTGRES_SQLALCHEMY_URL"]
+    ended = run(env)
+    (line,) = ended.stderr.splitlines()
+    assert "set TARGET_POSTGRES_SQLALCHEMY_URL, or TARGET_POSTGRES_HOST" in line
+    assert ended.returncode == 1
+
+
+def test_a_tap_that_may_not_read_ends_the_run_before_the_first_record(database: Database) -> None:
+    """The tap's own line is the last one, its status the command's, and no table is made."""
+    with Emulator(Pool(10), denied={"cognito-idp:ListUsers"}) as denying:
+        ended = run(environment(denying, database))
+    assert "attach this IAM policy" in ended.stderr.splitlines()[-1]
+    assert ended.returncode == 1
+    assert not database.rows("select 1 from pg_tables where tablename = 'users'")
+
+
+def test_a_target_that_fails_is_one_sentence_without_values(
+    emulator: Emulator, database: Database
+) -> None:
+    """A table that can't take the rows fails the run, and no user's value is shown."""
+    with database.connect() as connection:
+        connection.execute("create schema cognito")
+        connection.execute(
+            "create table cognito.users (username text primary key, "
+            "email text check (email is null), status text, enabled boolean, "
+            "created_at timestamp, updated_at timestamp, attributes jsonb)"
+        )
+    ended = run(environment(emulator, database))
+    last = ended.stderr.splitlines()[-1]
+    assert "target-postgres failed: CheckViolation" in last
+    assert ended.returncode == 1
+    assert "example.com" not in ended.stderr
+    assert database.server.password not in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_stopped_run_is_resumed_without_a_file(database: Database) -> None:
+    """What SIGTERM leaves is loaded and kept in the schema; the next run reads only the rest."""
+    with Emulator(Pool(3_000)) as slow:
+        env = environment(slow, database, max_requests_per_second=12)
+        with subprocess.Popen(
+            COMMAND, env=env, stderr=subprocess.PIPE, encoding="utf-8"
+        ) as process:
+            wait_until(lambda: slow.log.count("ListUsers") > 57)
+            process.send_signal(signal.SIGTERM)
+            _, logged = process.communicate(timeout=TIMEOUT)
+        assert process.returncode == 128 + signal.SIGTERM, logged
+        assert "stopped by SIGTERM" in logged.splitlines()[-1]
+        ((state,),) = database.rows("select state from cognito._tap_cognito_state")
+        assert "scan" in json.loads(state)["bookmarks"]["users"]
+        ended = run(environment(slow, database))
+        assert ended.returncode == 0, ended.stderr
+        assert "Resuming the scan that was cut off" in ended.stderr
+        assert names(database) == users(slow)
