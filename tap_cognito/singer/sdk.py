@@ -272,6 +272,19 @@ class SingerTap(Tap):
         return read
 
     @classmethod
+    def get_singer_command(cls) -> click.Command:
+        """Return the SDK's command, with `--test` described as it is here."""
+        command = super().get_singer_command()
+        for option in command.params:
+            if isinstance(option, click.Option) and option.name == "test":
+                option.help = (
+                    "Make the first request of each selected stream and print the permissions "
+                    "that it used; no record is sent. --test=schema prints the schemas, without a "
+                    "request."
+                )
+        return command
+
+    @classmethod
     def cb_test(cls, ctx: click.Context, param: click.Option, value: str) -> None:
         """Take note of `--test`; the SDK would run it before a catalog is read."""
         if value == "all":

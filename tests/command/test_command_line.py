@@ -122,3 +122,10 @@ def test_a_retry_says_what_failed() -> None:
     assert run.returncode == 0
     retry = "ListUsers failed 2 times, retrying: HTTP status 500 (InternalErrorException)"
     assert retry in run.stderr
+
+
+def test_help_says_what_test_does() -> None:
+    """`--test` is described as this tap's, which sends no record and reads the catalog first."""
+    shown = " ".join(run_tap({}, "--help").stdout.split())
+    assert "Make the first request of each selected stream" in shown
+    assert "sync a single record" not in shown

@@ -169,3 +169,24 @@ def test_its_modes_do_what_they_say(project: Project, postgres: Postgres) -> Non
             assert changed not in old
             assert len(old) >= len(names) - 1
     project.run(UPGRADE)
+
+
+@pytest.mark.slow
+def test_its_settings_can_be_tried_first(project: Project) -> None:
+    """The documented test of the settings succeeds, and fails for a pool that isn't there."""
+    (commands,) = (block for block in blocks(DOCUMENT, "sh") if "config test" in block)
+    assert "Plugin configuration is valid" in project.run(commands)
+    assert "users: ok, by cognito-idp:ListUsers" in project.run("meltano invoke tap-cognito --test")
+
+
+@pytest.mark.slow
+def test_a_wrong_database_password_is_found_in_its_log(project: Project) -> None:
+    """With the document's blocks the cause is named once, the password never."""
+    wrong = {"TARGET_POSTGRES_PASSWORD": "wr0ng-pass_phrase"}
+    there = project._replace(environment={**project.environment, **wrong})
+    command = "meltano --log-level=warning run tap-cognito target-postgres 2>&1 || echo failed"
+    shown = there.run(command)
+    assert "password authentication failed for user" in shown
+    assert "wr0ng" not in shown
+    assert shown.endswith("failed\n")
+    assert len(shown.splitlines()) < 60
