@@ -9,6 +9,8 @@ import msgspec
 from tap_cognito.cognito.segments import is_partition
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from typing_extensions import Self
 
 
@@ -28,17 +30,33 @@ class Checkpoint(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown
     """About how many users the pool has; `None` while unknown."""
     newest: str | None = None
     """The latest `updated_at` so far, with increments."""
+    spread: dict[str, int] = msgspec.field(default_factory=dict)
+    """The items of complete segments by first digit; empty if the pool isn't divided."""
 
     @property
     def is_sound(self) -> bool:
         """Whether nothing in it contradicts itself."""
-        return self.count >= 0 and (
+        return self.count >= sum(self.spread.values()) >= 0 and (
             not self.segments or (is_partition(self.segments) and self.done <= set(self.segments))
         )
 
     def with_done(self, listing: str, count: int = 0) -> Self:
         """Return the checkpoint after one more complete listing with this many items."""
-        return msgspec.structs.replace(self, done=self.done | {listing}, count=self.count + count)
+        spread = self.spread
+        if self.segments:
+            spread = {**spread, listing[0]: spread.get(listing[0], 0) + count}
+        return msgspec.structs.replace(
+            self, done=self.done | {listing}, count=self.count + count, spread=spread
+        )
+
+    def reopened(self, digits: Collection[str]) -> Self:
+        """Return the checkpoint before the segments that begin with these digits were read."""
+        return msgspec.structs.replace(
+            self,
+            done=frozenset(prefix for prefix in self.done if prefix[0] not in digits),
+            count=self.count - sum(self.spread.get(digit, 0) for digit in digits),
+            spread={digit: n for digit, n in self.spread.items() if digit not in digits},
+        )
 
     def with_estimate(self, estimate: int | None) -> Self:
         """Return the checkpoint of a pool that has about this many users."""
@@ -50,4 +68,6 @@ class Checkpoint(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown
 
     def restarted(self, segments: tuple[str, ...] = ()) -> Self:
         """Return the checkpoint of the same pool, read from its beginning in these segments."""
-        return msgspec.structs.replace(self, done=frozenset(), segments=segments, count=0)
+        return msgspec.structs.replace(
+            self, done=frozenset(), segments=segments, count=0, spread={}
+        )

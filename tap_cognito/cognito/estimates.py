@@ -4,10 +4,111 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tap_cognito.cognito.listing import PAGE_SIZE
 from tap_cognito.errors import TapCognitoError
 
 if TYPE_CHECKING:
-    from tap_cognito.cognito.listing import Page
+    from collections.abc import Iterable
+
+    from tap_cognito.cognito.listing import Item, Page
+
+_MAX_MISSING = 0.01
+"""Share of the estimated users that may be missing: the estimate isn't exact."""
+
+_MAX_CLEANED_UP = 0.1
+"""The same if nothing else hints at missing users: a clean-up may have removed that many."""
+
+
+def is_short(count: int, estimate: int | None, least: int = PAGE_SIZE) -> bool:
+    """Return whether so many users are missing that it needs another proof.
+
+    Args:
+        count: How many users came.
+        estimate: The estimated number of users, if it is known.
+        least: The number of users that may be missing whatever the estimate.
+    """
+    return (estimate or 0) - count > max(least, _MAX_MISSING * (estimate or 0))
+
+
+def is_far_short(count: int, estimate: int | None, least: int = 0) -> bool:
+    """Return whether more users are missing than a clean-up explains, by the same arguments."""
+    return (estimate or 0) - count > max(least, _MAX_CLEANED_UP * (estimate or 0))
+
+
+def agree(one: int, other: int) -> bool:
+    """Return whether two readings of a pool found as many users, but for a few."""
+    return abs(one - other) <= max(_FEW, _MAX_MISSING * max(one, other))
+
+
+def ended_early(count: int, estimate: int | None) -> TapCognitoError:
+    """Report a listing that ended although many users should follow."""
+    return TapCognitoError(
+        f"Cognito ended the list after {count:,} of about {estimate or 0:,} users. The rows of the "
+        "table were kept; retry"
+    )
+
+
+_FEW = PAGE_SIZE // 10
+"""How many users may be missing at the end of a plain listing, or 1% if that is more."""
+
+
+class PlainEnd:
+    """What proves that a plain listing of users came to its true end.
+
+    The page that ends it short of the estimate is asked for once more, so that a token that was
+    lost once costs one request.
+
+    Attributes:
+        count: How many users came.
+        pages: In how many pages.
+    """
+
+    def __init__(self) -> None:
+        self._asked_again: tuple[int, str | None] | None = None
+        self._probe: set[str] | None = None
+        self.restart()
+
+    def restart(self) -> None:
+        """Record that the listing begins again."""
+        self.count = self.pages = self._last = 0
+        self._token: str | None = None
+        self._next: str | None = None
+
+    def expect(self, users: Iterable[Item]) -> None:
+        """Expect these users, who were listed in another way, among those to come."""
+        self._probe = {user["Username"] for user in users} or None
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether it needs no estimate: it is one page, or all expected users came."""
+        return (self.pages == 1 and self.count > 0) or self._probe == set()
+
+    @property
+    def has_lost(self) -> bool:
+        """Whether an expected user didn't come."""
+        return bool(self._probe)
+
+    def receive(self, page: Page) -> None:
+        """Take the next page."""
+        if self._probe:
+            self._probe.difference_update(user["Username"] for user in page.items)
+        self._last = len(page.items)
+        self.count += self._last
+        self.pages += 1
+        self._token, self._next = self._next, page.token
+
+    def is_doubtful(self, estimate: int | None) -> bool:
+        """Return whether the last page must be asked for once more."""
+        before = self.count - self._last, self._token
+        is_short_now = self.has_lost or is_short(self.count, estimate, _FEW)
+        return is_short_now and self._asked_again != before
+
+    def step_back(self) -> str | None:
+        """Forget the last page, and return the token that it was asked for with."""
+        self.count -= self._last
+        self._asked_again = self.count, self._token
+        self._last, self._next = 0, self._token
+        return self._token
 
 
 def estimate_of(page: Page) -> int | None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from math import ceil, log, sqrt
+from statistics import median
 from typing import TYPE_CHECKING
 
+from tap_cognito.cognito.estimates import agree, ended_early, is_far_short, is_short
 from tap_cognito.cognito.listing import PAGE_SIZE
 from tap_cognito.cognito.segments import DIGITS, all_start_with, sub_of
 
@@ -19,8 +22,11 @@ _TRIAL_PAGES = 2
 _MIN_FILL = 0.25
 """Share of the plain listing's users per page below which segments cost more than they save."""
 
-_MAX_MISSING = 0.01
-"""Share of the estimated users that may be missing: the estimate isn't exact."""
+_DEVIATIONS = 5
+"""Standard deviations by which a sixteenth of the pool may be smaller than the others."""
+
+_DOUBT = 0.001
+"""Probability with which a sample may miss that users are in no segment."""
 
 
 class NotDivisible(Exception):  # noqa: N818 - it leads to another way of reading
@@ -38,6 +44,7 @@ class SegmentProofs:
     def __init__(self, first: Iterable[Item] = ()) -> None:
         self._first = list(first)
         self._trial_pages = self._trial_users = 0
+        self._was_read_again = self._is_sampled = False
         self.restart()
 
     def restart(self) -> None:
@@ -82,14 +89,59 @@ class SegmentProofs:
         if self._trial_pages == _TRIAL_PAGES * len(DIGITS) and self._trial_users < expected:
             raise NotDivisible("the endpoint applies filters after it has cut the pages")
 
-    @staticmethod
-    def check_count(checkpoint: Checkpoint) -> None:
+    def check_count(
+        self, checkpoint: Checkpoint, plain_count: int | None = None
+    ) -> tuple[tuple[str, ...], int]:
         """Compare the number of users with the estimate, once all segments are complete.
 
+        Args:
+            checkpoint: How far the segments are read.
+            plain_count: How many users the plain listing returned, if it was read before.
+
+        Returns:
+            The first digits of segments to read again, which have fewer users than the others, and
+            how many pages of the plain listing to look at as a sample.
+
         Raises:
-            NotDivisible: If too many are missing.
+            TapCognitoError: If the plain listing returned another number of users.
+            NotDivisible: If more are missing than a clean-up explains, or still are.
         """
-        count, estimate = checkpoint.count, checkpoint.estimate or 0
+        count, estimate = checkpoint.count, checkpoint.estimate
         is_under_way = len(checkpoint.done) < len(checkpoint.segments)
-        if not is_under_way and estimate - count > max(PAGE_SIZE, _MAX_MISSING * estimate):
-            raise NotDivisible(f"{count:,} of about {estimate:,} users came in the segments")
+        if not is_under_way and plain_count is not None:
+            if not agree(plain_count, count):
+                raise ended_early(plain_count, estimate)
+            return (), 0
+        if is_under_way or self._is_sampled or not is_short(count, estimate):
+            return (), 0
+        spread = [checkpoint.spread.get(digit, 0) for digit in DIGITS]
+        expected = median(spread)
+        least = expected - _DEVIATIONS * sqrt(expected)
+        again = tuple(d for d, n in zip(DIGITS, spread, strict=True) if n < least)
+        if (
+            is_far_short(count, estimate)
+            or sum(spread) != count
+            or (again and self._was_read_again)
+        ):
+            raise _missing(checkpoint)
+        if again:
+            self._was_read_again = True
+            return again, 0
+        self._is_sampled = True
+        share = 1 - count / (estimate or count)
+        return (), ceil(log(_DOUBT) / log(1 - share) / PAGE_SIZE)
+
+    @staticmethod
+    def receive_sample(checkpoint: Checkpoint, page: Page) -> None:
+        """Look at a page of the plain listing.
+
+        Raises:
+            NotDivisible: If a user is in no segment.
+        """
+        if not all_start_with(tuple(DIGITS), page.items):
+            raise _missing(checkpoint)
+
+
+def _missing(checkpoint: Checkpoint) -> NotDivisible:
+    count, estimate = checkpoint.count, checkpoint.estimate or 0
+    return NotDivisible(f"{count:,} of about {estimate:,} users came in the segments")

@@ -7,9 +7,15 @@ from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tap_cognito.cognito.estimates import estimate_of, prove_empty
+from tap_cognito.cognito.estimates import (
+    PlainEnd,
+    ended_early,
+    estimate_of,
+    is_far_short,
+    prove_empty,
+)
 from tap_cognito.cognito.filters import FilterCheck, equals
-from tap_cognito.cognito.listing import LoopDetector
+from tap_cognito.cognito.listing import PAGE_SIZE, LoopDetector
 from tap_cognito.cognito.source import SentItems, Source
 from tap_cognito.errors import (
     AccessDeniedError,
@@ -136,6 +142,7 @@ class UserDetails(Source):
         self._count = 0
         self._has_items = False
         self._loops = LoopDetector()
+        self._end = PlainEnd()
         self._restarted_at = -1
         self._next_page: Listing | None = None
         self._pending: dict[str, str] = {}
@@ -172,6 +179,7 @@ class UserDetails(Source):
             )
         self._restarted_at = self._count
         self._loops = LoopDetector()
+        self._end.restart()
         self._sent.restart(listing)
 
     def fail(self, listing: Listing, error: TapCognitoError) -> None:
@@ -217,7 +225,9 @@ class UserDetails(Source):
 
     def _receive_users(self, listing: Listing, page: Page) -> None:
         self._next_page = None
-        users = self._sent.add(listing, page)
+        self._end.receive(page)
+        # With a token, so that they are remembered after the end.
+        users = self._sent.add(listing, page._replace(token=page.token or ""))
         self._filter.receive(users)
         self._count += len(users)
         self._request([user["Username"] for user in users])
@@ -226,6 +236,11 @@ class UserDetails(Source):
             self._read_page(page.token)
         elif self._prove_empty and not self._count:
             prove_empty(self._estimate, self._why_no_estimate)
+        elif self._end.is_doubtful(self._estimate) and not self._end.is_proven:
+            self._sent.restart(listing)
+            self._read_page(self._end.step_back())
+        elif is_far_short(self._end.count, self._estimate, PAGE_SIZE) and not self._end.is_proven:
+            raise ended_early(self._end.count, self._estimate)
 
     def _receive_detail(self, listing: Listing, page: Page) -> None:
         self._has_items = True

@@ -9,7 +9,7 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from tap_cognito.cognito.estimates import estimate_of, prove_empty
+from tap_cognito.cognito import estimates
 from tap_cognito.cognito.filters import FilterCheck, equals
 from tap_cognito.cognito.listing import PAGE_SIZE, LoopDetector, Page
 from tap_cognito.cognito.segment_proofs import NotDivisible, SegmentProofs
@@ -72,6 +72,10 @@ class UserListings(Source):
         self._sent.is_complete = not self.checkpoint.segments
         self._first = Page([], None)
         self._loops = LoopDetector()
+        self._end = estimates.PlainEnd()
+        self._is_estimated = False
+        self._segment_count: int | None = None
+        self._plain_count: int | None = None
         self._proofs = SegmentProofs()
         self._count = self.checkpoint.count
         self._counts: dict[str, int] = {}
@@ -102,13 +106,18 @@ class UserListings(Source):
         """Don't send a user twice."""
         self._sent.restart(listing)
         self._counts.pop(listing.name, None)
+        if listing.name == self._plain.name:
+            self._end.restart()
 
     def fail(self, listing: Listing, error: TapCognitoError) -> None:
         """Do without optional requests; read the pool in one listing if filters are refused."""
         if listing.name == self._describe.name:
             # A reader of users may lack the permission.
-            if not self.checkpoint.segments and self._prove_empty:
-                prove_empty(None, error)
+            self._is_estimated = True
+            if not self.checkpoint.segments:
+                if self._prove_empty and not self._count:
+                    estimates.prove_empty(None, error)
+                self._prove_end()
         elif listing.name != self._plain.name and isinstance(error, InvalidParameterError):
             self._fall_back("the endpoint refuses the filter `sub ^=`, or a token of it")
         else:
@@ -139,20 +148,52 @@ class UserListings(Source):
 
     def _continue_plain(self) -> None:
         """Send the first page of the plain listing, which was held back, and continue after it."""
-        self._send(self._plain, self._first)
+        self._receive_plain(self._plain, self._first)
         self._ask(self._plain.part(self._first.token), self._receive_plain)
 
     def _receive_plain(self, _: Listing, page: Page) -> None:
         self._filter.receive(page.items)
-        self._send(self._plain, page)
-        if page.token is None and self._prove_empty and not self._count:
+        self._end.receive(page)
+        # With a token, so that they are remembered after the end.
+        self._send(self._plain, page._replace(token=page.token or ""))
+        if page.token is None and self._is_divisible:
+            self._prove_end()
+
+    def _prove_end(self) -> None:
+        """Prove that the plain listing came to its end, or read on."""
+        end, estimate = self._end, self.checkpoint.estimate
+        if end.is_proven or not (end.count or self._prove_empty):
+            return
+        if not self._is_estimated:
             self._ask(self._describe, self._receive_estimate)
+        elif not end.count:
+            estimates.prove_empty(estimate)
+        elif end.is_doubtful(estimate):
+            self._sent.restart(self._plain)
+            self._ask(self._plain.part(end.step_back()), self._receive_plain)
+        elif end.has_lost or estimates.is_far_short(end.count, estimate):
+            self._compare_readings(end.count)
+
+    def _compare_readings(self, count: int) -> None:
+        """Believe a plain listing that is far short of the estimate if the segments confirm it."""
+        if self._segment_count is None:
+            self._plain_count = count
+            self._sent.restart_all()
+            self.checkpoint = self.checkpoint.restarted(tuple(DIGITS))
+            self._ask_segments(DIGITS)
+        elif count < self._segment_count and not estimates.agree(count, self._segment_count):
+            raise estimates.ended_early(count, self.checkpoint.estimate)
 
     def _fall_back(self, reason: str) -> None:
         """Read the pool in one listing after all."""
+        if self._plain_count is not None:
+            raise estimates.ended_early(self._plain_count, self.checkpoint.estimate)
         logger.warning("Reading the pool in one listing: %s", reason)
         self.drop()
+        if len(self.checkpoint.done) == len(self.checkpoint.segments) > 0:
+            self._segment_count = self.checkpoint.count
         self.checkpoint = self.checkpoint.restarted()
+        self._end.restart()
         if not self._sent and self._first.token:
             self._continue_plain()
             return
@@ -168,6 +209,7 @@ class UserListings(Source):
         self._proofs = SegmentProofs(self._first.items)
         self._proofs.receive(DIGITS[0], page)
         if page.token is None and len(page.items) * len(DIGITS) <= _SMALL_POOL:
+            self._end.expect(page.items)
             self._continue_plain()
             return
         self.checkpoint = self.checkpoint.restarted(tuple(DIGITS))
@@ -178,16 +220,17 @@ class UserListings(Source):
         self._receive_segment(listing, page)
 
     def _receive_estimate(self, _: Listing, page: Page) -> None:
-        self.checkpoint = self.checkpoint.with_estimate(estimate_of(page))
+        self.checkpoint = self.checkpoint.with_estimate(estimates.estimate_of(page))
+        self._is_estimated = True
         if not self.checkpoint.segments:
-            prove_empty(self.checkpoint.estimate)
+            self._prove_end()
             return
         has_barely_started = self._count <= _BARELY_STARTED and self._sent.is_complete
         is_large = (self.checkpoint.estimate or 0) > LARGE_POOL
         if is_large and has_barely_started and len(self.checkpoint.segments) == len(DIGITS):
             self._divide_further()
         else:
-            self._proofs.check_count(self.checkpoint)
+            self._check_count()
 
     def _divide_further(self) -> None:
         """Replace the sixteen segments by smaller ones."""
@@ -226,7 +269,21 @@ class UserListings(Source):
         if not self._proofs.unseen(prefix):
             count = self._counts.pop(self._segment(prefix).name)
             self.checkpoint = self.checkpoint.with_done(prefix, count)
-            self._proofs.check_count(self.checkpoint)
+            self._check_count()
+
+    def _check_count(self) -> None:
+        """Compare the users of all segments with the estimate, and ask more if some are missing."""
+        done = self.checkpoint
+        again, sample = self._proofs.check_count(done, self._plain_count)
+        if again:
+            self.checkpoint = done.reopened(again)
+            segments = [prefix for prefix in done.segments if prefix.startswith(again)]
+            for prefix in segments:
+                self._sent.restart(self._segment(prefix))
+            self._ask_segments(segments)
+        if sample:
+            plain = self._plain.part(self._first.token, sample)
+            self._ask(plain, lambda _, page: self._proofs.receive_sample(done, page))
 
     def _send(self, listing: Listing, page: Page) -> None:
         items = self._sent.add(listing, page)

@@ -14,6 +14,7 @@ from tap_cognito.cognito import parallel, users
 from tap_cognito.cognito.checkpoint import Checkpoint
 from tap_cognito.cognito.listing import PAGE_SIZE
 from tap_cognito.cognito.segments import DIGITS, sub_of
+from tap_cognito.cognito.user_details import UserDetails
 from tap_cognito.cognito.users import UserListings
 from tap_cognito.errors import TapCognitoError
 from tests.support.listings import pool_of, read, refuse_token, scan
@@ -228,3 +229,127 @@ def test_a_user_that_the_first_segment_hides_is_found() -> None:
     pool.hide(next(name for sub, name in subs.items() if sub.startswith("0")))
     with Emulator(pool) as emulator:
         assert usernames(scan(emulator)) == usernames(list(pool.users()))
+
+
+def lose_token(number: int, *, always: bool) -> Callable[[str, Wire, Wire], Wire]:
+    """Take the token out of a page of the plain listing, at its first reading or always."""
+    pages = 0
+    begins: set[str] = set()
+
+    def amend(operation: str, parameters: Wire, answer: Wire) -> Wire:
+        nonlocal pages
+        if operation != "ListUsers" or parameters.get("Filter"):
+            return answer
+        token = str(parameters.get("PaginationToken"))
+        pages += token not in begins
+        is_again = token in begins
+        begins.add(token)
+        if pages == number and (always or not is_again):
+            answer.pop("PaginationToken", None)
+        return answer
+
+    return amend
+
+
+UNDIVIDED: dict[str, dict[str, Any]] = {
+    "filters are refused": {"refuse_filter": True},
+    "filters are ignored": {"ignore_filter": True},
+}
+
+
+@pytest.mark.parametrize("flaw", UNDIVIDED)
+def test_a_plain_listing_that_loses_a_token_goes_on(flaw: str) -> None:
+    """A page that lacks its token once is asked for again: no user is missing, none comes twice."""
+    with Emulator(Pool(SIZE), amend=lose_token(30, always=False), **UNDIVIDED[flaw]) as emulator:
+        assert usernames(scan(emulator)) == usernames(list(emulator.pool.users()))
+        assert emulator.log.count("DescribeUserPool") == 1
+        assert emulator.log.count() <= PAGES + 20
+
+
+@pytest.mark.parametrize("flaw", UNDIVIDED)
+def test_a_plain_listing_that_always_ends_early_fails(flaw: str) -> None:
+    """An end far short of the estimate is no end, however often it is said."""
+    amend = lose_token(30, always=True)
+    failure = pytest.raises(TapCognitoError, match="ended the list after 1,800 of about 3,000")
+    with Emulator(Pool(SIZE), amend=amend, **UNDIVIDED[flaw]) as emulator, failure:
+        scan(emulator)
+
+
+@pytest.mark.parametrize("denied", [set(), {"cognito-idp:DescribeUserPool"}])
+def test_a_small_pool_that_ends_early_fails(denied: set[str]) -> None:
+    """The one segment that is asked for first shows that others of a small pool are missing."""
+    amend = lose_token(2, always=True)
+    failure = pytest.raises(TapCognitoError, match="ended the list after 120 of")
+    with Emulator(Pool(300), amend=amend, denied=denied) as emulator, failure:
+        scan(emulator)
+
+
+def test_an_empty_second_page_is_no_end() -> None:
+    """`{"Users": []}` after the first page ends neither a pool nor a stream of details."""
+
+    def amend(operation: str, parameters: Wire, answer: Wire) -> Wire:
+        is_second = operation == "ListUsers" and parameters.get("PaginationToken")
+        return {"Users": []} if is_second else answer
+
+    with Emulator(Pool(6_000), amend=amend, refuse_filter=True) as emulator:
+        for source in (UserListings(pool_of(emulator)), UserDetails(pool_of(emulator))):
+            with pytest.raises(TapCognitoError, match="ended the list after 60 of about 6,000"):
+                list(read([source]))
+
+
+@pytest.mark.parametrize("size", [300, SIZE])
+@pytest.mark.parametrize("refuse_filter", [False, True])
+def test_after_a_clean_up_the_pool_is_read_once(
+    size: int, *, refuse_filter: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An estimate that is 5% too high costs some requests, not a second reading."""
+    pool = Pool(size)
+    pool.estimate = round(size * 1.05)
+    with Emulator(pool, refuse_filter=refuse_filter) as emulator:
+        assert usernames(scan(emulator)) == usernames(list(pool.users()))
+        assert emulator.log.count() <= size / PAGE_SIZE + 2 * 16 + 5
+    assert not any("users came in the segments" in text for text in warnings(caplog))
+
+
+@pytest.mark.parametrize("refuse_filter", [False, True])
+def test_a_small_pool_after_a_great_clean_up(*, refuse_filter: bool) -> None:
+    """A third of a small pool may go: the segments confirm what the plain listing says."""
+    pool = Pool(200)
+    pool.estimate = 300
+    with Emulator(pool, refuse_filter=refuse_filter) as emulator:
+        if refuse_filter:
+            with pytest.raises(TapCognitoError, match="ended the list after 200 of about 300"):
+                scan(emulator)
+        else:
+            assert usernames(scan(emulator)) == usernames(list(pool.users()))
+
+
+def test_a_segment_that_ends_early_is_read_again() -> None:
+    """A segment with far fewer users than the others is read again, the others aren't."""
+    answers = 0
+
+    def amend(_: str, parameters: Wire, answer: Wire) -> Wire:
+        nonlocal answers
+        if parameters.get("Filter") == 'sub ^= "7"' and not parameters.get("PaginationToken"):
+            answers += 1
+            if answers == 1:
+                answer.pop("PaginationToken")
+        return answer
+
+    with Emulator(Pool(SIZE), amend=amend) as emulator:
+        assert usernames(scan(emulator)) == usernames(list(emulator.pool.users()))
+        assert answers == 2
+        assert emulator.log.count() <= PAGES + 3 * 16
+
+
+def test_a_resumed_scan_keeps_its_segments_after_a_clean_up() -> None:
+    """With an estimate that is too high, what the earlier run has read isn't read again."""
+    pool = Pool(SIZE)
+    pool.estimate = round(SIZE * 1.05)
+    with Emulator(pool) as emulator:
+        source = UserListings(pool_of(emulator))
+        list(read([source]))
+        emulator.log.requests.clear()
+        again = UserListings(pool_of(emulator), checkpoint=source.checkpoint)
+        assert [user for page in read([again]) for user in page] == []
+        assert emulator.log.count() <= 5
