@@ -80,6 +80,13 @@ _KINDS = {
 _TRANSIENT_STATUS = {HTTPStatus.REQUEST_TIMEOUT}
 """Beside those of botocore: 500, 502, 503 and 504."""
 
+_TRANSIENT_WITHOUT_CODE = {
+    *(HTTPStatus.MOVED_PERMANENTLY, HTTPStatus.FOUND, HTTPStatus.SEE_OTHER),
+    *(HTTPStatus.TEMPORARY_REDIRECT, HTTPStatus.PERMANENT_REDIRECT, HTTPStatus.FORBIDDEN),
+    *(HTTPStatus.NOT_FOUND, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.TOO_EARLY),
+}
+"""Those that a proxy answers, not AWS, if there is no code: botocore takes the status for it."""
+
 _CODE = re.compile(r"[\w.]{1,80}")
 
 
@@ -111,6 +118,8 @@ def classify(error: BaseException) -> ErrorKind:
     if ThrottledRetryableChecker().is_retryable(context):
         return ErrorKind.THROTTLED
     if status in _TRANSIENT_STATUS or TransientRetryableChecker().is_retryable(context):
+        return ErrorKind.TRANSIENT
+    if status in _TRANSIENT_WITHOUT_CODE and error_code(error) == str(status):
         return ErrorKind.TRANSIENT
     return ErrorKind.OTHER
 

@@ -22,7 +22,7 @@ from botocore.exceptions import (
 from tap_cognito.cognito.rate_limiter import Cancelled
 from tap_cognito.cognito.responses import (
     TruncatedResponseError,
-    blank_invalid_utf8,
+    clean_error,
     parse,
     receive,
 )
@@ -117,7 +117,7 @@ class CognitoClient:
         send = self._client._endpoint.http_session.send  # noqa: SLF001
         events.register("before-send.cognito-identity-provider", partial(receive, send))
         events.register("before-parse.cognito-identity-provider", parse)
-        events.register("before-parse.cognito-identity-provider", blank_invalid_utf8)
+        events.register("before-parse.cognito-identity-provider", clean_error)
 
     @property
     def region(self) -> str:

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
     from tap_cognito.cognito.listing import Item, Page
 
+_MOST_USERS = 1 << 40
+"""What is greater is no number of users."""
+
 _MAX_MISSING = 0.01
 """Share of the estimated users that may be missing: the estimate isn't exact."""
 
@@ -121,7 +124,8 @@ def estimate_of(page: Page) -> int | None:
         The number; `None` if the answer has none.
     """
     estimate = page.items[0].get("EstimatedNumberOfUsers")
-    return estimate if isinstance(estimate, int) else None
+    is_number = isinstance(estimate, int) and 0 <= estimate <= _MOST_USERS
+    return estimate if is_number else None
 
 
 def prove_empty(estimate: int | None, failure: TapCognitoError | None = None) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from tap_cognito.cognito import parallel
 from tap_cognito.cognito.listing import Listing, UserPool
+from tap_cognito.cognito.responses import malformed
 from tap_cognito.cognito.source import OneListing
 from tap_cognito.errors import TapCognitoError, bug
 
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
 
     from tap_cognito.cognito.client import CognitoClient
     from tap_cognito.cognito.source import Source
+
+
+_POOL_ID = re.compile(r"[\w-]{1,40}_[0-9A-Za-z]{1,40}", re.ASCII)
 
 
 class Region(NamedTuple):
@@ -85,5 +90,8 @@ def _search(clients: Mapping[str, CognitoClient]) -> dict[str, list[str]]:
             error = batch.error if isinstance(batch.error, TapCognitoError) else bug(batch.error)
             where = clients[region].region
             raise type(error)(f"`user_pool_ids`: {where} can't be searched: {error}")
-        found[region] += [pool["Id"] for pool in batch.records]
+        for pool in batch.records:
+            if not _POOL_ID.fullmatch(pool["Id"]):
+                raise malformed("ListUserPools", "an id that is none")
+            found[region].append(pool["Id"])
     return found

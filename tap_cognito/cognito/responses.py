@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import urllib3
 from botocore.awsrequest import AWSResponse
-from botocore.exceptions import HTTPClientError, ReadTimeoutError
+from botocore.exceptions import ClientError, HTTPClientError, ReadTimeoutError
 from botocore.utils import parse_timestamp
 
 from tap_cognito.errors import TapCognitoError
@@ -126,6 +126,7 @@ def parse(
     errors are left to botocore.
 
     Raises:
+        ClientError: If it is an error all the same.
         TruncatedResponseError: If the body has none of the operation's members.
         MalformedResponseError: If it is nested too deep for a parser.
     """
@@ -137,6 +138,10 @@ def parse(
         raise malformed(operation_model.name, "nested too deep") from None
     shape = operation_model.output_shape
     expected = set(shape.members).difference(TOKENS) if shape else set()
+    if isinstance(answer, dict) and isinstance(answer.get("__type"), str):
+        error: Any = {"Error": _error(answer), "ResponseMetadata": {"HTTPStatusCode": 200}}
+        error["Error"]["Code"] = error["Error"]["__type"].rpartition("#")[2].partition(":")[0]
+        raise ClientError(error, operation_model.name)
     if not isinstance(answer, dict) or all(answer.get(member) is None for member in expected):
         raise TruncatedResponseError
     customized_response_dict.update(answer)
@@ -153,12 +158,20 @@ def _decode(body: bytes) -> Any:
             raise TruncatedResponseError from None
 
 
-def blank_invalid_utf8(response_dict: dict[str, Any], **_: Any) -> None:
-    """Treat an error text that isn't UTF-8 as missing; botocore would raise."""
+def clean_error(response_dict: dict[str, Any], **_: Any) -> None:
+    """Keep of a failed response what botocore can parse: an object whose code is a text."""
+    if response_dict["status_code"] < HTTPStatus.MULTIPLE_CHOICES:
+        return
     try:
-        response_dict["body"].decode()
-    except UnicodeDecodeError:
-        response_dict["body"] = b"{}"
+        answer = _decode(response_dict["body"])
+    except (TruncatedResponseError, RecursionError):
+        answer = None
+    response_dict["body"] = json.dumps(_error(answer)).encode()
+
+
+def _error(answer: Any) -> dict[str, str]:
+    code = answer.get("__type") if isinstance(answer, dict) else None
+    return {"__type": code} if isinstance(code, str) else {}
 
 
 def items_of(
