@@ -131,7 +131,11 @@ class CognitoClient:
         return members
 
     def call(
-        self, operation: str, parameters: Mapping[str, Any], cancel: threading.Event
+        self,
+        operation: str,
+        parameters: Mapping[str, Any],
+        cancel: threading.Event,
+        max_throttles: int | None = None,
     ) -> dict[str, Any]:
         """Send one request, and retry it as needed.
 
@@ -139,6 +143,7 @@ class CognitoClient:
             operation: The API's name of the operation, such as `ListUsers`.
             parameters: Its parameters.
             cancel: Ends every wait when it is set.
+            max_throttles: How often it may be throttled; `None` for without limit.
 
         Returns:
             The response.
@@ -153,8 +158,7 @@ class CognitoClient:
         began: float | None = None
         failures = throttles = 0
         while True:
-            for limiter in limiters:
-                limiter.acquire(cancel)
+            _wait_for(limiters, cancel)
             try:
                 answer: dict[str, Any] = send(**parameters)
             except (BotoCoreError, ClientError, TruncatedResponseError) as error:
@@ -165,7 +169,8 @@ class CognitoClient:
                     throttles += 1
                     _slow_down(operation, limiters, throttles)
                     began = None
-                    continue
+                    if throttles != max_throttles:
+                        continue
                 failures += 1
                 began = self._note_failure(began, error)
                 limit = RETRY_SECONDS if self._has_connected else START_SECONDS
@@ -208,6 +213,11 @@ class CognitoClient:
 
 def _kind(error: Exception) -> ErrorKind:
     return ErrorKind.TRANSIENT if isinstance(error, TruncatedResponseError) else classify(error)
+
+
+def _wait_for(limiters: list[RateLimiter], cancel: threading.Event) -> None:
+    for limiter in limiters:
+        limiter.acquire(cancel)
 
 
 def _slow_down(operation: str, limiters: list[RateLimiter], throttles: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tap_cognito.cognito.listing import PAGE_SIZE
+from tap_cognito.cognito.listing import PAGE_SIZE, refused_tokens
 from tap_cognito.errors import TapCognitoError
 
 if TYPE_CHECKING:
@@ -67,12 +67,24 @@ class PlainEnd:
     """
 
     def __init__(self) -> None:
-        self._asked_again: tuple[int, str | None] | None = None
+        self._asked_again: int | None = None
+        self._furthest = 0
         self._probe: set[str] | None = None
-        self.restart()
+        self.begin()
 
     def restart(self) -> None:
-        """Record that the listing begins again."""
+        """Record that the listing begins again because its token was refused.
+
+        Raises:
+            InvalidParameterError: If it came no further than the last time.
+        """
+        if self.pages <= self._furthest:
+            raise refused_tokens("ListUsers")
+        self._furthest = self.pages
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin at the first page."""
         self.count = self.pages = self._last = 0
         self._token: str | None = None
         self._next: str | None = None
@@ -102,14 +114,15 @@ class PlainEnd:
 
     def is_doubtful(self, estimate: int | None) -> bool:
         """Return whether the last page must be asked for once more."""
-        before = self.count - self._last, self._token
+        before = self.count - self._last
         is_short_now = self.has_lost or is_short(self.count, estimate, _FEW)
         return is_short_now and self._asked_again != before
 
     def step_back(self) -> str | None:
         """Forget the last page, and return the token that it was asked for with."""
         self.count -= self._last
-        self._asked_again = self.count, self._token
+        self._asked_again = self.count
+        self.pages -= 1
         self._last, self._next = 0, self._token
         return self._token
 

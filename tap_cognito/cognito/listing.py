@@ -36,17 +36,23 @@ _TOKEN_ATTEMPTS = 3
 _TOKEN_BACKOFF = 0.2
 """Seconds before a refused token is sent again; twice that before the third time."""
 
+_PATIENCE = 20
+"""How often a request that can be done without may be throttled: about as many seconds."""
+
 _ENDLESS = (
     "Cognito repeated a pagination token: retry. If it persists, check what `endpoint_url` "
     "points to"
 )
 
-_REFUSED = (
-    "Cognito refuses the pagination tokens of {}, even after a restart: retry. If it persists, "
-    "check what `endpoint_url` points to"
-)
-
 logger = logging.getLogger("tap-cognito.listing")
+
+
+def refused_tokens(operation: str) -> InvalidParameterError:
+    """Report a listing whose token is refused at the same place again."""
+    return InvalidParameterError(
+        f"Cognito refuses the pagination tokens of {operation}, even after a restart: retry. If it "
+        "persists, check what `endpoint_url` points to"
+    )
 
 
 class LoopDetector:
@@ -94,6 +100,8 @@ class Listing:
         context: Members that every item gets in addition to its own.
         token: Where to begin.
         max_pages: How many pages to read; `None` for all.
+        max_throttles: How often a request may be throttled before the listing fails; `None` for any
+            number. For what can be done without.
     """
 
     client: CognitoClient
@@ -104,6 +112,7 @@ class Listing:
     context: Mapping[str, Any] = field(default_factory=dict)
     token: str | None = None
     max_pages: int | None = None
+    max_throttles: int | None = None
 
     @property
     def name(self) -> str:
@@ -118,6 +127,10 @@ class Listing:
     def part(self, token: str | None = None, pages: int | None = None) -> Self:
         """The same listing, starting at a token, for a number of pages."""
         return replace(self, token=token, max_pages=pages)
+
+    def optional(self) -> Self:
+        """The same listing, given up when it is throttled again and again."""
+        return replace(self, max_throttles=_PATIENCE)
 
     def with_context(self, **context: Any) -> Self:
         """The same listing, with members that every item gets in addition to its own."""
@@ -144,14 +157,14 @@ class Listing:
             count = 0
             try:
                 for page in self._pages(start, cancel):
-                    count += len(page.items)
+                    count += 1
                     yield page
             except InvalidParameterError:
                 if not count and start is None:
                     raise
                 # It may restart as often as it gets further; a start token from outside is free.
                 if count <= furthest and start is None:
-                    raise InvalidParameterError(_REFUSED.format(self.operation)) from None
+                    raise refused_tokens(self.operation) from None
                 furthest = max(furthest, count)
                 start = None
                 logger.warning("Cognito refuses a token: a listing of %s restarts", self.operation)
@@ -177,7 +190,7 @@ class Listing:
     def _page(self, request: Mapping[str, Any], cancel: threading.Event, attempts: int) -> Page:
         for attempt in itertools.count(1):
             try:
-                answer = self.client.call(self.operation, request, cancel)
+                answer = self.client.call(self.operation, request, cancel, self.max_throttles)
                 break
             except InvalidParameterError:
                 if attempt == attempts:

@@ -134,7 +134,7 @@ class UserDetails(Source):
         parameters: dict[str, Any] = {"Filter": user_filter} if user_filter else {}
         self._users = pool.listing("ListUsers", "Users", "Username", **parameters)
         # Nothing estimates how many users a filter returns.
-        self._describe = None if user_filter else pool.description
+        self._describe = None if user_filter else pool.description.optional()
         self._filter = FilterCheck(user_filter)
         self._estimate: int | None = None
         self._why_no_estimate: TapCognitoError | None = None
@@ -143,7 +143,6 @@ class UserDetails(Source):
         self._has_items = False
         self._loops = LoopDetector()
         self._end = PlainEnd()
-        self._restarted_at = -1
         self._next_page: Listing | None = None
         self._pending: dict[str, str] = {}
         self._lookups: dict[str, str] = {}
@@ -173,11 +172,6 @@ class UserDetails(Source):
         """Send and request nothing twice; fail if a restart of the users gained nothing."""
         if listing.name != self._users.name:
             return
-        if self._restarted_at == self._count:
-            raise InvalidParameterError(
-                "Cognito refuses the pagination tokens of ListUsers, even after a restart: retry"
-            )
-        self._restarted_at = self._count
         self._loops = LoopDetector()
         self._end.restart()
         self._sent.restart(listing)

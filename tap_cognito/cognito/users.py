@@ -63,7 +63,7 @@ class UserListings(Source):
     ) -> None:
         super().__init__(pool.id, checkpoint)
         self._pool = pool
-        self._describe = pool.description
+        self._describe = pool.description.optional()
         self._prove_empty = prove_empty and not user_filter
         self._plain = self._users(user_filter)
         self._is_divisible = not user_filter
@@ -106,8 +106,9 @@ class UserListings(Source):
         """Don't send a user twice."""
         self._sent.restart(listing)
         self._counts.pop(listing.name, None)
-        if listing.name == self._plain.name:
+        if listing.name == self._plain.name and not self.checkpoint.segments:
             self._end.restart()
+            self._loops = LoopDetector()
 
     def fail(self, listing: Listing, error: TapCognitoError) -> None:
         """Do without optional requests; read the pool in one listing if filters are refused."""
@@ -118,10 +119,10 @@ class UserListings(Source):
                 if self._prove_empty and not self._count:
                     estimates.prove_empty(None, error)
                 self._prove_end()
-        elif listing.name != self._plain.name and isinstance(error, InvalidParameterError):
-            self._fall_back("the endpoint refuses the filter `sub ^=`, or a token of it")
-        else:
+        elif listing.name == self._plain.name or not isinstance(error, InvalidParameterError):
             raise error
+        else:
+            self._fall_back("the endpoint refuses the filter `sub ^=`, or a token of it")
 
     def _ask(self, listing: Listing, receiver: Callable[[Listing, Page], None]) -> None:
         self._receivers[listing.name] = receiver
@@ -135,6 +136,7 @@ class UserListings(Source):
             self._receive_plain(listing, page)
         elif not page.items:
             self._loops.check(page.token)
+            self._end.receive(page)
             self._ask(self._plain.part(page.token, 1), self._receive_first)
         else:
             self._first = page
@@ -193,7 +195,7 @@ class UserListings(Source):
         if len(self.checkpoint.done) == len(self.checkpoint.segments) > 0:
             self._segment_count = self.checkpoint.count
         self.checkpoint = self.checkpoint.restarted()
-        self._end.restart()
+        self._end.begin()
         if not self._sent and self._first.token:
             self._continue_plain()
             return

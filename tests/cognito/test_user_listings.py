@@ -11,15 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from emulator import Emulator, Faults, Pool
+from emulator import Emulator, Faults, Pool, tokens
 from emulator.connection import Server
 from emulator.errors import ApiError
+from tap_cognito.cognito import listing
 from tap_cognito.cognito.listing import PAGE_SIZE
 from tap_cognito.cognito.segments import sub_of
+from tap_cognito.cognito.user_details import UserDetails
+from tap_cognito.cognito.users import UserListings
 from tap_cognito.errors import TapCognitoError
 from tests.support.emulated import answering
 from tests.support.interruption import at_rest
-from tests.support.listings import Users, pages, pool_of, refuse_token, scan
+from tests.support.listings import Users, pages, pool_of, read, refuse_token, scan
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -491,3 +494,45 @@ def test_a_slow_consumer_holds_the_readers_back() -> None:
             if consumed in {1, 10, 60}:
                 assert at_rest(emulator) <= consumed + 1 + AHEAD
         scanned.close()
+
+
+@pytest.mark.parametrize("source", [UserListings, UserDetails])
+def test_tokens_that_are_always_refused_after_an_empty_page_end_the_scan(source: Any) -> None:
+    """A listing that begins empty and goes no further fails, it doesn't begin for ever."""
+
+    def refuse(_: str, parameters: Wire) -> ApiError | None:
+        token = parameters.get("PaginationToken")
+        return tokens.refusal(token) if token else None
+
+    failure = pytest.raises(TapCognitoError, match="refuses the pagination tokens of ListUsers")
+    with Emulator(Pool(130), refuse=refuse, begin_empty="None") as emulator, failure:
+        list(read([source(pool_of(emulator))]))
+
+
+@pytest.mark.parametrize("source", [UserListings, UserDetails])
+def test_empty_pages_count_as_progress(source: Any) -> None:
+    """A token that expires after a few empty pages costs a restart, and neither fails the scan."""
+    number = itertools.count(1)
+
+    def refuse(_: str, parameters: Wire) -> ApiError | None:
+        token = parameters.get("PaginationToken")
+        if not token or parameters.get("Filter"):
+            return None
+        return tokens.refusal(token) if next(number) in {1, 2, 3, 5, 6, 7} else None
+
+    with Emulator(Pool(130), refuse=refuse, empty_pages=0.7, seed=1) as emulator:
+        found = [user["Username"] for page in read([source(pool_of(emulator))]) for user in page]
+        assert sorted(found) == sorted(emulator.pool.usernames())
+
+
+@pytest.mark.parametrize("source", [UserListings, UserDetails])
+def test_an_estimate_that_is_never_given_keeps_no_run_from_ending(
+    source: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DescribeUserPool is optional: throttled for good, it is done without."""
+    monkeypatch.setattr(listing, "_PATIENCE", 2)
+    refused = {"DescribeUserPool": "TooManyRequestsException"}
+    with Emulator(Pool(1_200), refused=refused) as emulator:
+        found = [user["Username"] for page in read([source(pool_of(emulator))]) for user in page]
+        assert sorted(found) == sorted(emulator.pool.usernames())
+        assert emulator.log.count("DescribeUserPool") == 2
