@@ -115,7 +115,9 @@ class TapCognito(SingerTap):
 
         if patterns := config.get("user_pool_ids"):
             region = config.get("region")
-            return pools.resolve(patterns, lambda prefix: client_of(region or prefix))
+            regions = pools.resolve(patterns, lambda prefix: client_of(region or prefix))
+            self._failures += [found.failure for found in regions if found.failure]
+            return regions
         client = client_of(None)
         pool_id = config["user_pool_id"]
         if client.region != pools.region_of(pool_id):

@@ -9,12 +9,13 @@ from tap_cognito.cognito import parallel
 from tap_cognito.cognito.listing import Listing, UserPool
 from tap_cognito.cognito.responses import malformed
 from tap_cognito.cognito.source import OneListing
-from tap_cognito.errors import TapCognitoError, bug
+from tap_cognito.errors import CredentialsError, TapCognitoError, bug
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from tap_cognito.cognito.client import CognitoClient
+    from tap_cognito.cognito.listing import Item
     from tap_cognito.cognito.source import Source
 
 
@@ -26,10 +27,30 @@ class Region(NamedTuple):
 
     client: CognitoClient
     pool_ids: list[str]
+    named: frozenset[str] | None = None
+    """The pools that the settings name, if others come from a pattern; else `None`."""
+    failure: TapCognitoError | None = None
+    """Why the pools of its pattern couldn't be listed."""
 
     def pools(self, limit: int | None = None) -> Iterator[UserPool]:
         """Return the pools, or the first few, in the order of their ids."""
         return (UserPool(pool_id, self.client) for pool_id in self.pool_ids[:limit])
+
+    def gone(self, pool_ids: Iterable[str]) -> set[str]:
+        """Ask ListUserPools which pools of a pattern were deleted meanwhile.
+
+        Args:
+            pool_ids: Pools that weren't found.
+
+        Returns:
+            Those that aren't listed any more. A pool that the settings name isn't among them, nor
+            any if ListUserPools fails.
+        """
+        asked = set(pool_ids) & set(self.pool_ids)
+        if self.named is None or not asked - self.named:
+            return set()
+        listed = _search({"": self.client})[""]
+        return set() if isinstance(listed, TapCognitoError) else asked - self.named - set(listed)
 
 
 def region_of(pool_id: str) -> str:
@@ -48,7 +69,7 @@ def resolve(patterns: Iterable[str], client_of: Callable[[str], CognitoClient]) 
         The regions with their pools; ListUserPools is only called for regions with a pattern.
 
     Raises:
-        TapCognitoError: If the pools can't be listed, or a pattern matches none.
+        TapCognitoError: If a pattern matches none, or the pools of no region can be listed.
     """
     by_region: dict[str, set[str]] = {}
     for pattern in patterns:
@@ -61,15 +82,38 @@ def resolve(patterns: Iterable[str], client_of: Callable[[str], CognitoClient]) 
             if _any_of(region) in by_region[region]
         }
     )
-    for region, pool_ids in known.items():
-        matches = {pool_id for pool_id in pool_ids if region_of(pool_id) == region}
-        if not matches:
-            raise TapCognitoError(
-                f"`user_pool_ids`: {_any_of(region)} matches no user pool in "
-                f"{clients[region].region} of this account"
-            )
-        by_region[region] = by_region[region] - {_any_of(region)} | matches
-    return [Region(clients[region], sorted(pool_ids)) for region, pool_ids in by_region.items()]
+    regions = [
+        _region(region, client, by_region[region], known.get(region))
+        for region, client in clients.items()
+    ]
+    for region in regions:
+        # Without any pool there is nothing to read; credentials are those of all regions.
+        if region.failure and (
+            isinstance(region.failure, CredentialsError) or not any(r.pool_ids for r in regions)
+        ):
+            raise region.failure
+    return regions
+
+
+def _region(
+    region: str,
+    client: CognitoClient,
+    patterns: set[str],
+    found: list[str] | TapCognitoError | None,
+) -> Region:
+    named = frozenset(patterns - {_any_of(region)})
+    if found is None:
+        return Region(client, sorted(named))
+    if isinstance(found, TapCognitoError):
+        failure = type(found)(f"`user_pool_ids`: {client.region} can't be searched: {found}")
+        return Region(client, sorted(named), named, failure)
+    matches = {pool_id for pool_id in found if region_of(pool_id) == region}
+    if not matches:
+        raise TapCognitoError(
+            f"`user_pool_ids`: {_any_of(region)} matches no user pool in {client.region} of this "
+            "account"
+        )
+    return Region(client, sorted(named | matches), named)
 
 
 def _any_of(region: str) -> str:
@@ -77,21 +121,24 @@ def _any_of(region: str) -> str:
     return f"{region}_*"
 
 
-def _search(clients: Mapping[str, CognitoClient]) -> dict[str, list[str]]:
+def _search(clients: Mapping[str, CognitoClient]) -> dict[str, list[str] | TapCognitoError]:
     """List the pools of regions, side by side."""
     found: dict[str, list[str]] = {region: [] for region in clients}
+    failures: dict[str, TapCognitoError] = {}
     sources: dict[Source, str] = {}
     for region, client in clients.items():
         listing = Listing(client, "ListUserPools", "UserPools", key="Id")
         sources[OneListing("", listing)] = region
-    for batch in parallel.read([[source] for source in sources], lambda _, pools: pools):
+    for batch in parallel.read([[source] for source in sources], _ids):
         region = sources[batch.source]
         if batch.error:
-            error = batch.error if isinstance(batch.error, TapCognitoError) else bug(batch.error)
-            where = clients[region].region
-            raise type(error)(f"`user_pool_ids`: {where} can't be searched: {error}")
-        for pool in batch.records:
-            if not _POOL_ID.fullmatch(pool["Id"]):
-                raise malformed("ListUserPools", "an id that is none")
-            found[region].append(pool["Id"])
-    return found
+            error = batch.error
+            failures[region] = error if isinstance(error, TapCognitoError) else bug(error)
+        found[region] += (record["Id"] for record in batch.records)
+    return {**found, **failures}
+
+
+def _ids(_: Source, pools: list[Item]) -> list[Item]:
+    if not all(_POOL_ID.fullmatch(pool["Id"]) for pool in pools):
+        raise malformed("ListUserPools", "an id that is none")
+    return pools

@@ -168,6 +168,11 @@ class ResumableScan:
             self._state.own["scan"] = dump_scan(self._scan)
             self._save()
 
+    def leave_out(self, pool_id: str) -> None:
+        """Record that a pool was deleted meanwhile: there is nothing to read of it."""
+        self._scan.pools.pop(pool_id, None)
+        self._scan.complete.add(pool_id)
+
     def end(self, failures: Mapping[str, Exception]) -> bool:
         """Tell the next run that the scan is over, or what it can do better.
 

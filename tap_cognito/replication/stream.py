@@ -13,7 +13,13 @@ from singer_sdk.mapper import RemoveRecordTransform
 from tap_cognito.cognito import parallel
 from tap_cognito.cognito.checkpoint import Checkpoint
 from tap_cognito.cognito.responses import malformed
-from tap_cognito.errors import CredentialsError, TapCognitoError, bug, quoted
+from tap_cognito.errors import (
+    CredentialsError,
+    ResourceNotFoundError,
+    TapCognitoError,
+    bug,
+    quoted,
+)
 from tap_cognito.replication.bookmarks import REPLICATION_KEY, Bookmarks
 from tap_cognito.replication.columns import Column
 from tap_cognito.replication.progress import Outcome, Progress
@@ -120,6 +126,7 @@ class CognitoStream(SingerStream):
         scan = ResumableScan(self.scope, state, pool_ids, self.logger)
         self.version, self._bookmarks = scan.version, scan.bookmarks
         failures: dict[str, Exception] = {}
+        unfound: dict[str, Exception] = {}
         before = scan.pools_done, scan.count_done
         with Progress(self.name, self.logger, regions, lambda: self.sent, before) as progress:
             self._progress = progress
@@ -130,14 +137,18 @@ class CognitoStream(SingerStream):
                 if not batch.error:
                     scan.update(batch.source, is_page=batch.is_page, is_last=batch.is_last)
                     continue
+                if isinstance(batch.error, ResourceNotFoundError):
+                    unfound[batch.source.pool_id] = batch.error
+                    continue
                 failures[batch.source.pool_id] = batch.error
                 if isinstance(batch.error, CredentialsError):
                     break  # the other pools would fail alike
                 if len(pool_ids) > 1:
                     self.logger.error("%s", self.failure(batch.error, batch.source.pool_id))
+        failures.update(self._without_gone(unfound, regions, scan))
         if failures:
             self._on_failure(self._summarize(list(failures.values()), len(pool_ids)))
-        self._is_complete = scan.end(failures)
+        self._is_complete = scan.end(failures) and not any(region.failure for region in regions)
         if self._is_complete:
             self.activate_version()
 
@@ -146,6 +157,20 @@ class CognitoStream(SingerStream):
         """What came of the stream so far."""
         end = self._progress.outcome() if self._progress else Outcome(self.name)
         return replace(end, sent=self.sent, is_complete=self._is_complete)
+
+    def _without_gone(
+        self, unfound: dict[str, Exception], regions: list[Region], scan: ResumableScan
+    ) -> dict[str, Exception]:
+        """Leave out the pools of patterns that were deleted meanwhile; return other failures."""
+        gone = set().union(*(region.gone(unfound) for region in regions))
+        for pool_id in gone:
+            self.logger.info("%s was deleted meanwhile: it is left out", pool_id)
+            scan.leave_out(pool_id)
+        left = {pool_id: error for pool_id, error in unfound.items() if pool_id not in gone}
+        if sum(len(region.pool_ids) for region in regions) > 1:
+            for pool_id, error in left.items():
+                self.logger.error("%s", self.failure(error, pool_id))
+        return left
 
     def _sources(self, region: Region, scan: ResumableScan) -> Iterator[Source]:
         return (
