@@ -14,10 +14,9 @@ from tap_cognito.cognito import parallel, users
 from tap_cognito.cognito.checkpoint import Checkpoint
 from tap_cognito.cognito.listing import PAGE_SIZE
 from tap_cognito.cognito.segments import DIGITS, sub_of
-from tap_cognito.cognito.user_details import UserDetails
 from tap_cognito.cognito.users import UserListings
 from tap_cognito.errors import TapCognitoError
-from tests.support.listings import pool_of, read, refuse_token, scan
+from tests.support.listings import details, pool_of, read, refuse_token, scan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -292,7 +291,7 @@ def test_an_empty_second_page_is_no_end() -> None:
         return {"Users": []} if is_second else answer
 
     with Emulator(Pool(6_000), amend=amend, refuse_filter=True) as emulator:
-        for source in (UserListings(pool_of(emulator)), UserDetails(pool_of(emulator))):
+        for source in (UserListings(pool_of(emulator)), details(pool_of(emulator))):
             with pytest.raises(TapCognitoError, match="ended the list after 60 of about 6,000"):
                 list(read([source]))
 

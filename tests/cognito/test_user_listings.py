@@ -17,12 +17,11 @@ from emulator.errors import ApiError
 from tap_cognito.cognito import listing
 from tap_cognito.cognito.listing import PAGE_SIZE
 from tap_cognito.cognito.segments import sub_of
-from tap_cognito.cognito.user_details import UserDetails
 from tap_cognito.cognito.users import UserListings
 from tap_cognito.errors import TapCognitoError
 from tests.support.emulated import answering
 from tests.support.interruption import at_rest
-from tests.support.listings import Users, pages, pool_of, read, refuse_token, scan
+from tests.support.listings import Users, details, pages, pool_of, read, refuse_token, scan
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -496,7 +495,7 @@ def test_a_slow_consumer_holds_the_readers_back() -> None:
         scanned.close()
 
 
-@pytest.mark.parametrize("source", [UserListings, UserDetails])
+@pytest.mark.parametrize("source", [UserListings, details])
 def test_tokens_that_are_always_refused_after_an_empty_page_end_the_scan(source: Any) -> None:
     """A listing that begins empty and goes no further fails, it doesn't begin for ever."""
 
@@ -509,7 +508,7 @@ def test_tokens_that_are_always_refused_after_an_empty_page_end_the_scan(source:
         list(read([source(pool_of(emulator))]))
 
 
-@pytest.mark.parametrize("source", [UserListings, UserDetails])
+@pytest.mark.parametrize("source", [UserListings, details])
 def test_empty_pages_count_as_progress(source: Any) -> None:
     """A token that expires after a few empty pages costs a restart, and neither fails the scan."""
     number = itertools.count(1)
@@ -525,7 +524,7 @@ def test_empty_pages_count_as_progress(source: Any) -> None:
         assert sorted(found) == sorted(emulator.pool.usernames())
 
 
-@pytest.mark.parametrize("source", [UserListings, UserDetails])
+@pytest.mark.parametrize("source", [UserListings, details])
 def test_an_estimate_that_is_never_given_keeps_no_run_from_ending(
     source: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

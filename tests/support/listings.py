@@ -12,6 +12,7 @@ from tap_cognito.cognito import parallel
 from tap_cognito.cognito.client import CognitoClient
 from tap_cognito.cognito.listing import UserPool
 from tap_cognito.cognito.quotas import Quotas
+from tap_cognito.cognito.user_details import Alternatives, Detail, UserDetails
 from tap_cognito.cognito.users import UserListings
 
 if TYPE_CHECKING:
@@ -47,6 +48,11 @@ def read(sources: Iterable[Source]) -> Generator[Users, None, None]:
         if batch.error:
             raise batch.error
         yield batch.records
+
+
+def details(pool: UserPool) -> UserDetails:
+    """The second factors of the users of a pool, one by one."""
+    return UserDetails(pool, Alternatives(Detail("AdminGetUserAuthFactors")))
 
 
 def scan(emulator: Emulator, rate: float = 100_000, user_filter: str | None = None) -> Users:
