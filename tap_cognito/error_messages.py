@@ -21,7 +21,8 @@ from tap_cognito.errors import (
     UnsupportedError,
     UserNotFoundError,
 )
-from tap_cognito.urls import origin
+from tap_cognito.local_faults import explain_unconnected
+from tap_cognito.urls import is_cognito, origin
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
@@ -34,6 +35,8 @@ class Request(NamedTuple):
     """The API's name of the operation, such as `ListUsers`."""
     client: BaseClient
     pool_id: str | None
+    endpoint_url: str | None = None
+    """The setting of this name."""
 
     @property
     def region(self) -> str:
@@ -96,7 +99,7 @@ def from_botocore(error: Exception, kind: ErrorKind, request: Request) -> TapCog
     if code == "UserNotFoundException":
         return UserNotFoundError("the user is no longer in the pool")
     if kind is ErrorKind.ACCESS_DENIED:
-        return _access_denied(request)
+        return _access_denied(error, request)
     if kind is ErrorKind.TRANSIENT:
         return _unavailable(error, request)
     if isinstance(error, ParamValidationError):
@@ -122,13 +125,23 @@ def _unavailable(error: Exception, request: Request) -> TapCognitoError:
             f"{request.operation} keeps failing with {cause(error)}: "
             "AWS or a proxy is unavailable; retry later"
         )
+    url = request.client.meta.endpoint_url
     return UnansweredError(
-        f"no answer from {origin(request.client.meta.endpoint_url)} ({cause(error)}): "
-        "check `endpoint_url`, `region` and the network"
+        explain_unconnected(error, url)
+        or f"no answer from {origin(url)} ({cause(error)}): check "
+        f"{_what_leads_to(url, request.endpoint_url)}"
     )
 
 
-def _access_denied(request: Request) -> AccessDeniedError:
+def _what_leads_to(url: str, setting: str | None) -> str:
+    if setting:
+        return "`endpoint_url` and the network"
+    if is_cognito(url):
+        return "the network, and whether it takes a proxy (HTTPS_PROXY)"
+    return "AWS_ENDPOINT_URL, `endpoint_url` of the AWS profile, `region` and the network"
+
+
+def _access_denied(error: Exception, request: Request) -> AccessDeniedError:
     meta = request.client.meta
     action = f"cognito-idp:{request.operation}"
     resource = "*"
@@ -139,7 +152,49 @@ def _access_denied(request: Request) -> AccessDeniedError:
         "Version": "2012-10-17",
         "Statement": [{"Effect": "Allow", "Action": action, "Resource": resource}],
     }
+    what = f"the credentials may not call {action} on {request.pool_id or 'this account'}: "
+    if by := who_denied(error):
+        return AccessDeniedError(
+            f"{what}{by}; a further policy of the user or role doesn't change that"
+        )
     return AccessDeniedError(
-        f"the credentials may not call {action} on {request.pool_id or 'this account'}: "
-        f"attach this IAM policy to their user or role: {json.dumps(policy)}"
+        f"{what}attach this IAM policy to their user or role: {json.dumps(policy)}"
     )
+
+
+_DENIES = {
+    "service control policy": "a service control policy of the AWS organisation",
+    "resource control policy": "a resource control policy of the AWS organisation",
+    "permissions boundary": "the permissions boundary of the user or role",
+    "session policy": "the policy of the role's session",
+    "vpc endpoint policy": "the policy of the VPC endpoint",
+    "identity-based policy": "a policy of the user or role",
+    "resource-based policy": "a policy of the resource",
+}
+"""Who denies, by the words of IAM's page "Troubleshoot access denied error messages"."""
+
+
+def who_denied(error: Exception) -> str:
+    """Say which kind of policy denied a request, in our own words.
+
+    Args:
+        error: The exception from boto3. AWS says it in its text only, and not always.
+
+    Returns:
+        What denied it; empty where AWS doesn't say so, or where the user's or role's own policies
+        merely don't allow it, which a policy changes.
+    """
+    response = getattr(error, "response", {})
+    message = str(response.get("Error", {}).get("Message") or "").lower()
+    # Behind the user's name and the resource's, which may be anybody's words.
+    _, _, explicit = message.rpartition("with an explicit deny")
+    _, missing, allowed = message.rpartition("because no ")
+    reason = allowed if missing else explicit
+    kind = next((kind for kind in _DENIES if kind in reason), None)
+    if missing:
+        return (
+            "" if kind in {None, "identity-based policy"} else f"{_DENIES[kind]} doesn't allow it"
+        )
+    if "with an explicit deny" in message:
+        return f"{_DENIES.get(kind or '', 'a policy')} denies it explicitly"
+    return ""

@@ -6,12 +6,19 @@ import ipaddress
 import re
 from urllib.parse import urlsplit
 
+import urllib3
+
 _HOST = re.compile(r"[A-Za-z0-9._:-]{1,253}")
-_COGNITO = re.compile(
-    r"(.+\.)?cognito-idp(-fips)?\.[a-z0-9-]+\.(vpce\.)?"
+_SUFFIX = (
     r"(amazonaws\.(com|com\.cn|eu)|api\.(aws|amazonwebservices\.com\.cn|amazonwebservices\.eu))"
 )
-"""Cognito's own hosts. Others below amazonaws.com may be anybody's, such as an instance's."""
+_REGION = r"[a-z]{2,}(-[a-z]+)+-[0-9]+"
+_COGNITO = re.compile(
+    # The name of a VPC endpoint, and of one of its zones, begins with `vpce-`.
+    rf"cognito-idp(-fips)?\.{_REGION}\.{_SUFFIX}"
+    rf"|vpce-[a-z0-9-]+\.cognito-idp(-fips)?\.{_REGION}\.vpce\.{_SUFFIX}"
+)
+"""Cognito's own hosts. Others below amazonaws.com may be anybody's, such as a bucket's."""
 
 
 def origin(url: str) -> str:
@@ -57,11 +64,27 @@ def is_loopback(url: str) -> bool:
     Returns:
         Whether its host is a loopback address or a name that can only be one.
     """
-    host = urlsplit(url).hostname or ""
+    host = _host(url)
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+        return host == "localhost"  # what is below it, a resolver may ask others for
+
+
+def _host(url: str) -> str:
+    """The host that a request to a URL goes to, as the library reads it that sends requests.
+
+    Raises:
+        ValueError: If the URL is invalid, or may be read in another way by other libraries.
+    """
+    try:
+        host = urllib3.util.parse_url(url).host or ""
+    except urllib3.exceptions.LocationParseError:
+        raise ValueError from None
+    host = host.strip("[]").lower()
+    if host != (urlsplit(url).hostname or ""):
+        raise ValueError
+    return host
 
 
 def is_cognito(url: str) -> bool:
@@ -73,4 +96,4 @@ def is_cognito(url: str) -> bool:
     Returns:
         Whether its host is one of AWS's names for Cognito.
     """
-    return bool(_COGNITO.fullmatch(urlsplit(url).hostname or ""))
+    return bool(_COGNITO.fullmatch(_host(url)))

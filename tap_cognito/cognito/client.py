@@ -8,7 +8,6 @@ import threading
 import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from botocore import xform_name
 from botocore.config import Config
@@ -17,6 +16,8 @@ from botocore.exceptions import (
     ClientError,
     ConnectTimeoutError,
     EndpointConnectionError,
+    ProxyConnectionError,
+    SSLError,
 )
 
 from tap_cognito.cognito.rate_limiter import Cancelled
@@ -29,6 +30,7 @@ from tap_cognito.cognito.responses import (
 from tap_cognito.error_codes import ErrorKind, classify
 from tap_cognito.error_messages import Request, cause, from_botocore
 from tap_cognito.errors import TapCognitoError
+from tap_cognito.local_faults import make_client
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,8 +59,8 @@ _BASE_BACKOFF = 0.05
 _MANY_THROTTLES = 10
 """A warning is logged each time one request has been throttled this often."""
 
-_UNCONNECTED = (ConnectTimeoutError, EndpointConnectionError)
-"""The host refuses connections, or drops packets."""
+_UNCONNECTED = (ConnectTimeoutError, EndpointConnectionError, ProxyConnectionError, SSLError)
+"""The host or the proxy refuses connections, or drops packets; or TLS isn't agreed on."""
 
 logger = logging.getLogger("tap-cognito.client")
 
@@ -76,7 +78,7 @@ class CognitoClient:
         called: The names of the operations called so far.
 
     Raises:
-        TapCognitoError: If boto3 doesn't accept `endpoint_url`.
+        TapCognitoError: If boto3 refuses `endpoint_url`, a variable or a setting of the profile.
     """
 
     def __init__(
@@ -100,17 +102,10 @@ class CognitoClient:
             max_pool_connections=32,
             user_agent_extra="tap-cognito",
         )
-        try:
-            _ = urlsplit(endpoint_url or "").port  # botocore would look at it at the first request
-            make: Any = session.client
-            self._client = make(
-                "cognito-idp", region_name=region, endpoint_url=endpoint_url, config=config
-            )
-        except (BotoCoreError, ValueError):
-            raise TapCognitoError(
-                "`endpoint_url`, or AWS_ENDPOINT_URL, isn't a valid URL: its host may have "
-                "letters, digits, hyphens and dots, its port is a number up to 65535"
-            ) from None
+        self._endpoint_url = endpoint_url
+        self._client = make_client(
+            session, "cognito-idp", region_name=region, endpoint_url=endpoint_url, config=config
+        )
         events = self._client.meta.events
         # Not public, but botocore has no other way to its HTTP session with the proxies,
         # certificates and timeouts of the config.
@@ -207,7 +202,7 @@ class CognitoClient:
                 f"the response to {operation} is truncated or isn't JSON, repeatedly: check "
                 "proxies and `endpoint_url`"
             )
-        request = Request(operation, self._client, parameters.get("UserPoolId"))
+        request = Request(operation, self._client, parameters.get("UserPoolId"), self._endpoint_url)
         return from_botocore(error, kind, request)
 
 

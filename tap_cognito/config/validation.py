@@ -44,8 +44,13 @@ _EXCLUSIVE = (
     ("attributes_include", "attributes_exclude"),
 )
 
-_SENT_AS_THEY_ARE = ("aws_access_key_id", "aws_session_token")
-"""Settings whose value is in every request, for whoever serves `endpoint_url` to read."""
+_FOR_THE_ENDPOINT = (
+    "aws_access_key_id",
+    "aws_secret_access_key",
+    "aws_session_token",
+    "api_key_id",
+)
+"""Settings whose value is in every request, or signs it so that a weak one can be guessed."""
 
 _CONDITION = r'\s*("?)([^\s=^"]+)\1\s*(\^?=)\s*(.*?)\s*'
 """A filter of ListUsers: the attribute may be quoted, as in AWS's own sample."""
@@ -84,11 +89,14 @@ def validate(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
     Returns:
         One sentence for each problem, each naming its setting; empty when there is none.
     """
-    errors = list(DEFAULT_JSONSCHEMA_VALIDATOR(schema).iter_errors(config))
-    of_values = [error for error in errors if error.validator != "dependentRequired"]
+    errors = [
+        error
+        for error in DEFAULT_JSONSCHEMA_VALIDATOR(schema).iter_errors(config)
+        if error.validator != "dependentRequired"
+    ]
     # A value may break two rules of its setting, with the same advice.
-    problems = list(dict.fromkeys(_explain(error, config, schema) for error in of_values or errors))
-    return problems if of_values else problems + list(_contradictions(config))
+    problems = list(dict.fromkeys(_explain(error, config, schema) for error in errors))
+    return problems or [*_missing(config, schema), *_contradictions(config)]
 
 
 def read_environment(environ: Mapping[str, str], schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -143,6 +151,13 @@ def _type(setting: Mapping[str, Any]) -> str:
     return str(types if isinstance(types, str) else types[0])
 
 
+def _missing(config: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[str]:
+    for given, all_needed in schema.get("dependentRequired", {}).items():
+        for needed in all_needed:
+            if given in config and needed not in config:
+                yield f"`{given}` is set but `{needed}` isn't: set both, or neither"
+
+
 def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
     given = config.keys()
     for first, second in _EXCLUSIVE:
@@ -185,12 +200,13 @@ def _endpoint_problems(config: Mapping[str, Any]) -> Iterator[str]:
     except ValueError:
         yield "`endpoint_url` isn't a valid URL: set it to one such as https://cognito.example.com"
         return
-    for name in _SENT_AS_THEY_ARE:
+    for name in _FOR_THE_ENDPOINT:
         # Otherwise whoever writes the config could send any file or secret to a host of theirs.
-        if "://" in config.get(name, ""):
+        if "://" in config.get(name, "") or (name == "api_key_id" and name in config):
             yield (
-                f"`{name}` is a reference but `endpoint_url` isn't AWS's, and the value is sent "
-                "there: leave one of them out, or put the key into the environment or a profile"
+                f"`{name}` is a reference but `endpoint_url` isn't AWS's, and what it stands for "
+                "is sent or can be guessed there: leave one of them out, or put the key into the "
+                "environment or a profile"
             )
 
 
@@ -233,9 +249,6 @@ def _explain(error: ValidationError, config: Mapping[str, Any], schema: Mapping[
     rule: Any = error.validator_value
     if not error.path and error.validator == "additionalProperties":
         return "; ".join(_unknown(name, known) for name in config if name not in known)
-    if not error.path:
-        needed, given = re.findall(r"'(\w+)'", error.message)
-        return f"`{given}` is set but `{needed}` isn't: set both, or neither"
     # Below the name of the setting may stand anything.
     name = str(error.path[0])
     if error.validator == "type" and len(error.path) == 1:

@@ -6,6 +6,10 @@ Every failure to get credentials, the refreshes of a long run included, becomes 
 
 from __future__ import annotations
 
+import logging
+import os
+import time
+from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -29,12 +33,18 @@ from botocore.utils import get_environ_proxies
 
 from tap_cognito import logs, urls
 from tap_cognito.config.settings import pools, region
-from tap_cognito.error_codes import classify, error_code
-from tap_cognito.error_messages import ADVICE
+from tap_cognito.error_codes import ErrorKind, classify, error_code
+from tap_cognito.error_messages import ADVICE, who_denied
 from tap_cognito.errors import CredentialsError, TapCognitoError
+from tap_cognito.local_faults import (
+    check_certificates,
+    check_profile,
+    explain_unconnected,
+    make_client,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from botocore.credentials import ReadOnlyCredentials
 
@@ -71,6 +81,15 @@ _SOURCES = {
 _OTHER_SOURCE = "the AWS_* variables, or the shared AWS config and credentials files: check them"
 
 
+_RENEW_AGAIN_SECONDS = 15.0
+"""Seconds between attempts to renew credentials that are still valid."""
+
+_EXPIRES_SECONDS = 60
+"""Credentials that are valid for fewer seconds aren't used any more."""
+
+logger = logging.getLogger("tap-cognito.credentials")
+
+
 def create_session(config: Mapping[str, Any]) -> boto3.Session:
     """Make the session that requests are signed with.
 
@@ -89,10 +108,14 @@ def create_session(config: Mapping[str, Any]) -> boto3.Session:
         TapCognitoError: If the region is unknown.
     """
     logs.quiet_libraries()
+    _drop_key_log()
+    if not config.get("aws_profile"):
+        check_profile()
     core = botocore.session.Session(profile=config.get("aws_profile"))
     if not config.get("allow_http"):
         core.register("request-created", _refuse_http)
     credentials = _load(core, config)
+    check_certificates(core)
     core.register_component("credential_provider", _provider(credentials))
     region_name = region(config) or core.get_config_variable("region")
     if not region_name:
@@ -114,14 +137,35 @@ class _GuardedCredentials(Credentials):
     def __init__(self, source: Credentials) -> None:
         self._source = source
         self.method = source.method
+        self._last: ReadOnlyCredentials | None = None
+        self._ask_again = 0.0
 
     def get_frozen_credentials(self) -> ReadOnlyCredentials:
+        last = self._last
+        if last and time.monotonic() < self._ask_again and not self._has_expired():
+            return last
         try:
             frozen = self._source.get_frozen_credentials()
         except Exception as error:  # noqa: BLE001 - botocore lets through what its sources raise
-            raise _explain(error, self.method) from None
+            failure = _explain(error, self.method)
+            if not last or self._has_expired() or _is_refusal(error):
+                raise failure from None
+            self._ask_again = time.monotonic() + _RENEW_AGAIN_SECONDS
+            logger.warning("%s; the last ones are still valid, and are used", failure)
+            return last
         logs.hide(frozen.access_key, frozen.secret_key, frozen.token)
+        if not all((part or "").isprintable() for part in frozen):
+            where = _SOURCES.get(self.method, _OTHER_SOURCE)
+            raise CredentialsError(
+                "a key, secret or token has a line break or another control character, from "
+                f"{where}"
+            )
+        self._last = frozen
         return frozen
+
+    def _has_expired(self) -> bool:
+        expired: Any = getattr(self._source, "refresh_needed", None)
+        return bool(expired and expired(_EXPIRES_SECONDS))
 
     def get_deferred_property(self, property_name: str) -> Any:
         return lambda: getattr(self.get_frozen_credentials(), property_name, None)
@@ -156,7 +200,10 @@ def _assume_role(
     if config.get("aws_assume_role_external_id"):
         arguments["ExternalId"] = config["aws_assume_role_external_id"]
     fetcher = AssumeRoleCredentialFetcher(
-        session.client, credentials, config["aws_assume_role_arn"], extra_args=arguments
+        partial(make_client, session),
+        credentials,
+        config["aws_assume_role_arn"],
+        extra_args=arguments,
     )
     return _GuardedCredentials(
         DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")
@@ -169,7 +216,7 @@ def _provider(credentials: Credentials) -> SimpleNamespace:
 
 def _refuse_http(**event: Any) -> None:
     url = event["request"].url
-    if not urls.is_private(url):
+    if not _holds(urls.is_private, url):
         raise TapCognitoError(
             f"{urls.origin(url)} is another host without HTTPS, where session tokens and "
             "users can be read on the way: use https:// in `endpoint_url` and AWS_ENDPOINT_URL, "
@@ -179,18 +226,32 @@ def _refuse_http(**event: Any) -> None:
     proxy = get_environ_proxies(url).get("http") if urlsplit(url).scheme == "http" else None
     if proxy and "://" not in proxy:
         proxy = f"http://{proxy}"
-    if proxy and not _is_on_this_machine(proxy):
+    if proxy and not _holds(urls.is_loopback, proxy):
         raise TapCognitoError(
             f"{urls.origin(proxy)} is a proxy on another host, where session tokens and users can "
             f"be read: add the host of {urls.origin(url)} to NO_PROXY, or set `allow_http`"
         )
 
 
-def _is_on_this_machine(proxy: str) -> bool:
+def _holds(condition: Callable[[str], bool], url: str) -> bool:
     try:
-        return urls.is_loopback(proxy)
+        return condition(url)
     except ValueError:
         return False
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Whether AWS won't renew the credentials: their validity isn't waited for."""
+    return isinstance(error, ClientError) and classify(error) not in {
+        ErrorKind.THROTTLED,
+        ErrorKind.TRANSIENT,
+    }
+
+
+def _drop_key_log() -> None:
+    """Keep Python's TLS from writing session keys, with which a capture can be read."""
+    if os.environ.pop("SSLKEYLOGFILE", None) is not None:
+        logger.warning("SSLKEYLOGFILE is left out: the tap writes no keys of TLS sessions")
 
 
 def _explain(error: Exception, source: str) -> TapCognitoError:
@@ -200,7 +261,7 @@ def _explain(error: Exception, source: str) -> TapCognitoError:
     if isinstance(error, ProfileNotFound):
         return CredentialsError(_PROFILE_NOT_FOUND)
     if isinstance(error, ClientError):
-        advice = ADVICE.get(classify(error), _TRUST)
+        advice = ADVICE.get(classify(error)) or who_denied(error) or _TRUST
         return CredentialsError(
             f"AWS refused {error.operation_name} ({error_code(error)}): {advice}"
         )
@@ -211,6 +272,9 @@ def _explain(error: Exception, source: str) -> TapCognitoError:
     elif isinstance(error, ConfigParseError):
         reason = "a file can't be parsed"
     elif isinstance(error, (ConnectionError, HTTPClientError)):
+        url = str(getattr(error, "kwargs", {}).get("endpoint_url") or "")
+        if fault := explain_unconnected(error, url):
+            return CredentialsError(f"no credentials: {fault}")
         reason = f"no answer, {type(error).__name__}"
     else:
         reason = type(error).__name__

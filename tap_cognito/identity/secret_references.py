@@ -21,9 +21,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tap_cognito import logs
 from tap_cognito.config.settings import SECRETS
 from tap_cognito.error_codes import ErrorKind, classify, error_code
+from tap_cognito.error_messages import who_denied
 from tap_cognito.errors import CredentialsError, TapCognitoError
 from tap_cognito.identity.credentials import create_session
 from tap_cognito.identity.supabase_vault import is_postgres_url, read_secret
+from tap_cognito.local_faults import explain_unconnected, make_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -150,7 +152,11 @@ def _secretsmanager(reference: str, sources: _Sources) -> str:
 
 def _ssm(name: str, sources: _Sources) -> str:
     answer = _ask_aws(sources, "ssm", "GetParameter", name, Name=name, WithDecryption=True)
-    return str(answer["Parameter"]["Value"])
+    parameter = answer.get("Parameter")
+    value = parameter.get("Value") if isinstance(parameter, dict) else None
+    if not isinstance(value, str):
+        raise TapCognitoError("the answer of ssm has no such parameter: check AWS_ENDPOINT_URL_SSM")
+    return value
 
 
 def _ask_aws(
@@ -158,9 +164,10 @@ def _ask_aws(
 ) -> Mapping[str, Any]:
     # An ARN names its own region.
     region = name.split(":")[3] if name.startswith("arn:") and name.count(":") > 3 else None  # noqa: PLR2004
+    client = None
     try:
-        make: Any = sources.session().client
-        client = make(
+        client = make_client(
+            sources.session(),
             service,
             region_name=region,
             config=Config(connect_timeout=5, read_timeout=10, retries={"mode": "standard"}),
@@ -169,12 +176,16 @@ def _ask_aws(
     except ClientError as error:
         reason = {
             ErrorKind.NOT_FOUND: "there is no such secret",
-            ErrorKind.ACCESS_DENIED: f"no permission: allow {service}:{operation} "
-            "(and kms:Decrypt of its key)",
+            ErrorKind.ACCESS_DENIED: f"no permission: {who_denied(error)}"
+            if who_denied(error)
+            else f"no permission: allow {service}:{operation} (and kms:Decrypt of its key)",
         }.get(classify(error), f"AWS refused {service}:{operation} ({error_code(error)})")
         raise TapCognitoError(reason) from None
     except (BotoCoreError, ValueError) as error:
-        raise TapCognitoError(f"the request to {service} failed ({type(error).__name__})") from None
+        fault = explain_unconnected(error, client.meta.endpoint_url) if client else None
+        raise TapCognitoError(
+            fault or f"the request to {service} failed ({type(error).__name__})"
+        ) from None
     return answer
 
 

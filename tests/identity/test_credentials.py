@@ -31,6 +31,7 @@ from tap_cognito.identity.credentials import create_session
 from tap_cognito.identity.secret_references import SCHEMES, resolve_secrets
 from tap_cognito.tap import TapCognito
 from tests.support.documents import blocks
+from tests.support.hostile import Hostile, response
 from tests.support.identities import (
     AUTH_METHODS,
     EMPTY,
@@ -533,7 +534,7 @@ def test_a_refresh_that_fails_during_a_run_is_one_line_about_credentials(
 ) -> None:
     """A credential process that fails at its third call ends the run in one line."""
     emulator.credentials = TEMPORARY_SIGNER
-    soon = (datetime.now(timezone.utc) + timedelta(minutes=5)).isoformat()
+    soon = (datetime.now(timezone.utc) + timedelta(seconds=50)).isoformat()
     keys = {
         "Version": 1,
         "AccessKeyId": KEY_ID,
@@ -591,23 +592,24 @@ def test_nothing_is_sent_over_http_to_another_host(
     [
         ({"http_proxy": "http://planted:secret@proxy.invalid:3128"}, "http://proxy.invalid:3128"),
         ({"http_proxy": "proxy.invalid:3128"}, "http://proxy.invalid:3128"),
-        ({"http_proxy": "http://[planted"}, "an invalid URL"),
+        ({"http_proxy": "http://[planted"}, None),
         ({"http_proxy": "http://proxy.invalid:3128", "no_proxy": "127.0.0.1"}, ""),
         ({"https_proxy": "http://proxy.invalid:3128"}, ""),
     ],
 )
 def test_what_is_for_this_machine_is_not_sent_through_a_proxy_elsewhere(
-    variables: Mapping[str, str], shown: str, emulator: Emulator
+    variables: Mapping[str, str], shown: str | None, emulator: Emulator
 ) -> None:
     """A request to a loopback address over HTTP isn't sent through a proxy on another host."""
     emulator.credentials = TEMPORARY_SIGNER
     run = run_tap(config(emulator, **TEMPORARY), env={"no_proxy": "", **variables})
-    if shown:
+    if shown != "":
         (line,) = [line for line in run.stderr.splitlines() if " ERROR " in line]
-        assert f"{shown} is a proxy on another host" in line
+        fault = f"{shown} is a proxy on another host" if shown else "http_proxy isn't a valid URL"
+        assert fault in line
         assert "planted" not in run.stderr
         assert not emulator.log.requests
-    assert run.returncode == bool(shown), run.stderr
+    assert run.returncode == (shown != ""), run.stderr
 
 
 @pytest.mark.programs
@@ -804,6 +806,20 @@ def test_a_service_that_refuses_is_a_refusal(
         text = refusal(emulator, aws_access_key_id=KEY_ID, aws_secret_access_key=reference)
     assert text.startswith("`aws_secret_access_key`: ")
     assert reason.format(ACTIONS[reference]) in text
+
+
+@pytest.mark.parametrize("answer", ["{}", '{"Parameter": null}', '{"Parameter": {"Value": 1}}'])
+def test_an_answer_of_ssm_without_the_parameter_is_a_refusal(
+    answer: str, emulator: Emulator, environ: pytest.MonkeyPatch
+) -> None:
+    """Whatever serves AWS_ENDPOINT_URL_SSM, the line names it."""
+    with Hostile("http://127.0.0.1:1") as ssm:
+        ssm.attack, ssm.attacked = (lambda _: response(answer)), range(1, 9)
+        environ.setenv("AWS_ENDPOINT_URL_SSM", ssm.url)
+        text = refusal(
+            emulator, aws_access_key_id=KEY_ID, aws_secret_access_key="aws-ssm:///planted"
+        )
+    assert "AWS_ENDPOINT_URL_SSM" in text
 
 
 # Supabase Vault

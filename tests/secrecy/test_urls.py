@@ -40,7 +40,7 @@ def test_scheme_host_and_port_are_shown(url: str, shown: str | None) -> None:
     ("host", "expected"),
     [
         ("localhost", True),
-        ("pool.localhost:1", True),
+        ("pool.localhost:1", False),  # glibc asks DNS for it
         ("127.0.0.1", True),
         ("127.1.2.3:1", True),
         ("[::1]:1", True),
@@ -70,8 +70,24 @@ def test_loopback_is_this_machine(host: str, expected: bool) -> None:
         ("x.execute-api.us-east-1.amazonaws.com", False),
         ("cognito-idp.us-east-1.amazonaws.com.example.com", False),
         ("cognito-idp.example.com", False),
+        ("cognito-idp.s3.amazonaws.com", False),
+        ("cognito-idp.us-east-1.s3.amazonaws.com", False),
+        ("mine.cognito-idp.us-east-1.amazonaws.com", False),
+        ("vpce-1.cognito-idp.us-east-1.amazonaws.com", False),
     ],
 )
 def test_only_its_own_names_are_cognito(host: str, expected: bool) -> None:
     """Only Cognito's own hosts below amazonaws.com count, where others may have theirs."""
     assert is_cognito(f"https://{host}/") == expected
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://10.1.2.3:3128\\@127.0.0.1", "http://10.1.2.3\\.localhost@localhost", "http://[::1"],
+)
+def test_an_address_that_programs_read_differently_is_nobodys(url: str) -> None:
+    """The library urllib reads 127.0.0.1 where urllib3, which connects, reads 10.1.2.3."""
+    with pytest.raises(ValueError):  # noqa: PT011 - it has no text
+        is_loopback(url)
+    with pytest.raises(ValueError):  # noqa: PT011 - it has no text
+        is_cognito(url)
