@@ -117,6 +117,13 @@ def test_every_command_is_run_or_is_listed() -> None:
     assert {*RUN, *NOT_RUN} - used == set()
 
 
+def test_the_reasons_name_tests_that_exist() -> None:
+    """A block that isn't run as shown names a test, if any, that there is."""
+    named = {name for reason in NOT_RUN.values() for name in re.findall(r"test_\w+\.py", reason)}
+    assert named <= {path.name for path in (ROOT / "tests").rglob("test_*.py")}
+    assert named
+
+
 def test_the_tests_that_run_commands_read_them() -> None:
     """Each file of tests takes its commands from the document, so that it runs what is shown."""
     texts = {name: (ROOT / "tests" / name).read_text(encoding="utf-8") for name in RUN.values()}

@@ -205,6 +205,17 @@ def test_workflows_name_tests_that_exist(path: Path) -> None:
         assert (ROOT / name).is_file(), name
 
 
+def test_documents_name_tests_that_exist() -> None:
+    """Each test file or helper that a document names exists."""
+    names = {
+        name
+        for path in documents()
+        for name in re.findall(r"tests/[\w/]+\.py", path.read_text(encoding="utf-8"))
+    }
+    assert names
+    assert [name for name in names if not (ROOT / name).is_file()] == []
+
+
 def test_hooks_come_from_the_lock() -> None:
     """Each hook runs a program that the lock installs, so that nothing else is installed for it."""
     (repository,) = load(ROOT / ".pre-commit-config.yaml")["repos"]
