@@ -45,6 +45,7 @@ RUN = {
     ("docs/replication.md", "set -o pipefail"): "replication/test_increments.py",
     ("docs/scheduling.md", "cd examples/airflow"): "meltano/test_scheduling.py",
     ("docs/security-review.md", "sql"): "documents/test_security_review.py",
+    ("docs/supabase.md", "sql"): "documents/test_supabase.py",
     ("docs/streams.md", "sql"): "documents/test_docs.py",
 }
 """What runs the blocks of a document that begin so, or that are in SQL: a file of tests."""
@@ -79,6 +80,8 @@ NOT_RUN = {
     ("docs/scheduling.md", "meltano install"): "a server; test_scheduling.py runs its partitions",
     ("docs/scheduling.md", "meltano run staff"): "test_scheduling.py runs both, by other means",
     ("docs/scheduling.md", "meltano schedule run"): "test_container.py runs it as the image does",
+    ("docs/scheduling.md", "[Unit]"): "systemd's; test_scheduling.py reads the units",
+    ("docs/supabase.md", "TARGET_POSTGRES"): "a variable, which test_supabase.py reads",
     ("docs/speed.md", "python3 dev.py benchmark"): "minutes; test_benchmark.py has a smaller one",
     ("docs/speed.md", "python3 dev.py verify"): "needs a real pool; test_verify.py has another",
 }

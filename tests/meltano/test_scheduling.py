@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import sysconfig
+from configparser import ConfigParser
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,7 @@ from quickstart import stopping
 from quickstart.pipeline import PLUGINS, PROJECT, Meltano
 from quickstart.pool import KEYS
 from tests.support.documents import blocks, shell
-from tests.support.programs import TIMEOUT, emulator_config, load
+from tests.support.programs import TIMEOUT, emulator_config, load, run_program
 from tests.support.tables import Database, wire_row
 from tests.support.waiting import wait_until
 
@@ -426,3 +427,24 @@ def test_airflow_loads_every_pool(
         assert by_name(found) == expected(emulator)
     (_, end), (start, _) = sorted(times(emulator) for emulator in pools.values())
     assert end < start
+
+
+@pytest.mark.programs
+def test_the_timer_starts_what_cron_does() -> None:
+    """Both units of docs/scheduling.md parse, and the service's command is the documented one."""
+    units = []
+    for text in blocks("docs/scheduling.md", "ini"):
+        unit = ConfigParser(interpolation=None)
+        unit.optionxform = str  # type: ignore[assignment,method-assign] # keep the case
+        unit.read_string(text)
+        units.append(unit)
+    service, timer = units
+    command = service["Service"]["ExecStart"]
+    assert command.removeprefix("/srv/cognito/") in blocks("docs/scheduling.md", "")[0].replace(
+        "--log-level=warning ", ""
+    )
+    assert service["Service"]["Type"] == "oneshot"
+    assert timer["Timer"]["Persistent"] == "true"
+    if analyze := shutil.which("systemd-analyze"):
+        calendar = timer["Timer"]["OnCalendar"]
+        run_program([analyze, "calendar", calendar]).check_returncode()
