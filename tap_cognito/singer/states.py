@@ -22,11 +22,12 @@ _VERSION_ADVICE = (
     "run without a state; if rows of the target's table have such an `_sdc_table_version`, set it "
     "to NULL there, else they are never removed"
 )
+_PRINTED = "the `singer_state` that `meltano state get` prints"
 _WRAPPINGS = (
-    ({"type", "value"}, "a whole STATE message", "value"),
-    ({"singer_state"}, "what `meltano state get` prints", "singer_state"),
-    ({"completed"}, "a file of Meltano's state backend", "completed.singer_state"),
-    ({"completed_state"}, "a row of Meltano's database", "completed_state.singer_state"),
+    ({"type", "value"}, "a whole STATE message", "what is in its `value`"),
+    ({"singer_state"}, "what `meltano state get` prints", "what is in its `singer_state`"),
+    ({"completed"}, "a file of Meltano's state backend", _PRINTED),
+    ({"completed_state"}, "a row of Meltano's database", _PRINTED),
 )
 """The keys of what a state is found in, what that is, and where the state is in it."""
 
@@ -67,7 +68,7 @@ def _wrapping(state: Mapping[str, Any]) -> tuple[str, str]:
     """Say what a state is wrapped in, and what to do."""
     for names, what, part in _WRAPPINGS:
         if names <= set(state):
-            return f"is {what}", f"give only what is in its `{part}`, or no state to start over"
+            return f"is {what}", f"give only {part}, or no state to start over"
     return "has no `bookmarks`", _STATE_ADVICE
 
 

@@ -280,7 +280,7 @@ def play(seeds: Iterable[int], capture: Capture, monkeypatch: pytest.MonkeyPatch
 def test_any_history_of_runs_ends_with_the_right_table(
     capfdbinary: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A good run has who was there throughout; after two the table is exact. 46 has a merged end."""
+    """A good run has who was there throughout, two are exact; 46 has an end that was merged."""
     play([46, *range(5)], capfdbinary, monkeypatch)
 
 

@@ -255,6 +255,45 @@ def test_a_state_of_another_form_is_refused(
     assert len(str(raised.value)) < 300
 
 
+@pytest.mark.parametrize(
+    ("content", "fault", "remedy"),
+    [
+        (b'{"type": "STATE", "value": {}}', "is a whole STATE message", "`value`"),
+        (b'{"singer_state": {}}', "is what `meltano state get` prints", "`singer_state`"),
+        (b'{"completed": {}, "partial": {}}', "state backend", "that `meltano state get` prints"),
+        (b'{"completed_state": {}}', "Meltano's database", "that `meltano state get` prints"),
+        (b'{"bookmarks": {}}\n{"bookmarks": {}}\n', "has several JSON objects", "the last one"),
+        (b"\n", "is empty", "none to start over"),
+        ('{"bookmarks": {}}'.encode("utf-16"), "is in UTF-16", "as UTF-8"),
+    ],
+)
+def test_a_state_in_another_wrapping_is_refused_by_name(
+    run: Any, content: bytes, fault: str, remedy: str
+) -> None:
+    """The line says what the file is, and which part of it is the state."""
+    status, (error,) = run(state=content)
+    assert status == 1
+    assert fault in error.getMessage()
+    assert remedy in error.getMessage()
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        {"version": 9_999_999_999_999},
+        {"version": 10**30},
+        {"scan": json.dumps({"version": 9_999_999_999_999})},
+        {"scan": {"version": 9_999_999_999_999}},
+    ],
+    ids=repr,
+)
+def test_a_version_of_the_future_is_refused(tmp_path: Path, own: dict[str, Any]) -> None:
+    """It would stop deletions until then; rows that have it already are part of the remedy."""
+    with pytest.raises(TapCognitoError, match="`version` that no run has made") as raised:
+        load_state(tmp_path / "state.json", {"bookmarks": {"users": own}})
+    assert "_sdc_table_version" in str(raised.value)
+
+
 def test_a_bookmark_without_an_offset_is_utc(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
