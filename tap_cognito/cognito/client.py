@@ -20,6 +20,7 @@ from botocore.exceptions import (
     SSLError,
 )
 
+from tap_cognito.cognito.deadlines import keep_deadlines
 from tap_cognito.cognito.rate_limiter import Cancelled
 from tap_cognito.cognito.responses import (
     TruncatedResponseError,
@@ -109,7 +110,9 @@ class CognitoClient:
         events = self._client.meta.events
         # Not public, but botocore has no other way to its HTTP session with the proxies,
         # certificates and timeouts of the config.
-        send = self._client._endpoint.http_session.send  # noqa: SLF001
+        http_session = self._client._endpoint.http_session  # noqa: SLF001
+        keep_deadlines(http_session)
+        send = http_session.send
         events.register("before-send.cognito-identity-provider", partial(receive, send))
         events.register("before-parse.cognito-identity-provider", parse)
         events.register("before-parse.cognito-identity-provider", clean_error)

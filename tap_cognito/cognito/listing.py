@@ -27,6 +27,9 @@ Item = dict[str, Any]
 PAGE_SIZE = 60
 """Users in a full page."""
 
+MOST_PARENTS = 100_000
+"""How many groups, clients or pools are kept in memory: ten times what AWS allows."""
+
 _SUBJECTS = {("DescribeUserPool", "UserPoolId"): "Id"}
 """The members that say what a parameter asked for, where they are called otherwise."""
 

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from tap_cognito.cognito import parallel
-from tap_cognito.cognito.listing import Listing, UserPool
+from tap_cognito.cognito.listing import MOST_PARENTS, Listing, UserPool
 from tap_cognito.cognito.responses import malformed
 from tap_cognito.cognito.source import OneListing
 from tap_cognito.errors import CredentialsError, TapCognitoError, bug
@@ -134,6 +134,8 @@ def _search(clients: Mapping[str, CognitoClient]) -> dict[str, list[str] | TapCo
         if batch.error:
             error = batch.error
             failures[region] = error if isinstance(error, TapCognitoError) else bug(error)
+        if len(found[region]) > MOST_PARENTS:
+            raise malformed("ListUserPools", "a list without end")
         found[region] += (record["Id"] for record in batch.records)
     return {**found, **failures}
 

@@ -16,6 +16,7 @@ from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError, HTTPClientError, ReadTimeoutError
 from botocore.utils import parse_timestamp
 
+from tap_cognito.cognito.deadlines import deadline
 from tap_cognito.errors import TapCognitoError
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ MAX_BODY_BYTES = 32 << 20
 """More than 60 users with 50 attributes of 2,048 characters, the most that Cognito allows."""
 
 MAX_SECONDS = 30.0
-"""Seconds in which a body must have arrived."""
+"""Seconds in which a response must have arrived, from its first byte to its last."""
 
 _CHUNK = 1 << 16
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -90,10 +91,15 @@ def receive(
         ReadTimeoutError: If it takes too long.
         MalformedResponseError: If it is too large.
     """
-    deadline = time.monotonic() + MAX_SECONDS
     request.stream_output = True  # botocore leaves the body unread
-    response: Any = send(request)
-    raw = response.raw
+    with deadline(MAX_SECONDS):
+        response: Any = send(request)
+        body = _read(response.raw)
+    return AWSResponse(response.url, response.status_code, response.headers, body)
+
+
+def _read(raw: Any) -> _Body:
+    end = time.monotonic() + MAX_SECONDS
     body = _Body()
     while True:
         try:
@@ -107,10 +113,10 @@ def receive(
         if body.tell() > MAX_BODY_BYTES:
             raw.close()
             raise malformed("a request", "too large")
-        if time.monotonic() > deadline:
+        if time.monotonic() > end:
             raw.close()
             raise ReadTimeoutError(endpoint_url="")
-    return AWSResponse(response.url, response.status_code, response.headers, body)
+    return body
 
 
 def parse(

@@ -11,6 +11,8 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from tap_cognito.cognito.checkpoint import Checkpoint
+from tap_cognito.cognito.listing import MOST_PARENTS
+from tap_cognito.cognito.responses import malformed
 from tap_cognito.errors import FeatureUnavailableError, ResourceNotFoundError, TapCognitoError
 
 if TYPE_CHECKING:
@@ -266,6 +268,8 @@ class Nested(Source):
         for child in self._children_of(parents):
             if child.digest not in self.checkpoint.done:
                 self._children[child.name] = child
+        if len(self._children) > MOST_PARENTS:
+            raise malformed(self._parents.operation, "a list without end")
         if not page.token:
             self.read(self._children.values())
 

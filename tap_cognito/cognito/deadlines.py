@@ -1,0 +1,116 @@
+"""One deadline for all that a response brings: headers, interim responses, body and trailers.
+
+A socket's timeout begins again with every byte, so an endpoint that sends one at a time would hold
+a request for ever.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from botocore.awsrequest import (
+    AWSHTTPConnection,
+    AWSHTTPConnectionPool,
+    AWSHTTPSConnection,
+    AWSHTTPSConnectionPool,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_TICK = 0.25
+"""Seconds by which a deadline may be missed."""
+
+
+class _Request(threading.local):
+    """The request of this thread."""
+
+    watch: _Watch | None = None
+
+
+class _Watch:
+    def __init__(self, deadline: float) -> None:
+        self.deadline = deadline
+        self.socket: socket.socket | None = None
+
+
+_request = _Request()
+_watches: set[_Watch] = set()
+_changed = threading.Condition()
+_watcher: threading.Thread | None = None
+
+
+@contextlib.contextmanager
+def deadline(seconds: float) -> Iterator[None]:
+    """Shut the connection that this thread reads from down when the time is over.
+
+    Args:
+        seconds: How long its response may take.
+    """
+    global _watcher  # noqa: PLW0603 - one thread for all clients
+    watch = _request.watch = _Watch(time.monotonic() + seconds)
+    with _changed:
+        _watches.add(watch)
+        if not (_watcher and _watcher.is_alive()):
+            _watcher = threading.Thread(target=_watch_all, name="deadlines", daemon=True)
+            _watcher.start()
+        _changed.notify()
+    try:
+        yield
+    finally:
+        _request.watch = None
+        with _changed:
+            _watches.discard(watch)
+
+
+def _watch_all() -> None:
+    while True:
+        with _changed:
+            while not _watches:
+                _changed.wait()
+            now = time.monotonic()
+            for watch in [watch for watch in _watches if watch.deadline < now and watch.socket]:
+                _watches.discard(watch)
+                with contextlib.suppress(OSError):
+                    # Not the method of a TLS socket: it would change what its reader uses.
+                    socket.socket.shutdown(watch.socket, socket.SHUT_RDWR)  # type: ignore[arg-type]
+        time.sleep(_TICK)
+
+
+def keep_deadlines(http_session: Any) -> None:
+    """Let a botocore HTTP session keep the deadlines of its requests.
+
+    Args:
+        http_session: The session, before its first request.
+    """
+    # Not public; botocore has no other way to its connections.
+    http_session._pool_classes_by_scheme.update(_POOLS)  # noqa: SLF001
+
+
+class _Connection(AWSHTTPConnection):
+    def getresponse(self, *args: Any, **kwargs: Any) -> Any:
+        if _request.watch:
+            _request.watch.socket = self.sock
+        return super().getresponse(*args, **kwargs)
+
+
+class _TlsConnection(AWSHTTPSConnection):
+    def getresponse(self, *args: Any, **kwargs: Any) -> Any:
+        if _request.watch:
+            _request.watch.socket = self.sock
+        return super().getresponse(*args, **kwargs)
+
+
+class _Pool(AWSHTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _TlsPool(AWSHTTPSConnectionPool):
+    ConnectionCls = _TlsConnection
+
+
+_POOLS = {"http": _Pool, "https": _TlsPool}
