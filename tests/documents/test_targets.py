@@ -19,6 +19,7 @@ import pytest
 
 from emulator import Emulator, Pool
 from tests.support.documents import blocks
+from tests.support.messages import messages_of
 from tests.support.paths import ROOT
 from tests.support.programs import TIMEOUT, emulator_config, load, run_tap
 from tests.support.tables import Database, wire_row
@@ -251,8 +252,8 @@ def test_target_postgres_needs_no_time_zone(use_copy: bool, database: Database) 
 def test_a_strict_check_of_formats_refuses_timestamps_without_offset() -> None:
     """A record is valid by its schema; checked for formats, just its timestamps are refused."""
     with Emulator(Pool(1)) as emulator:
-        lines = map(json.loads, run_tap(emulator_config(emulator)).stdout.splitlines())
-        messages = {message["type"]: message for message in lines}
+        written = messages_of(run_tap(emulator_config(emulator)).stdout)
+        messages = {message["type"]: message for message in written}
     schema, record = messages["SCHEMA"]["schema"], messages["RECORD"]["record"]
     jsonschema.validate(record, schema)
     assert datetime.fromisoformat(record["created_at"]).tzinfo is None

@@ -19,6 +19,7 @@ from tap_cognito.errors import TapCognitoError
 from tap_cognito.tap import TapCognito
 from tests.support.catalogs import selected
 from tests.support.interruption import load_while
+from tests.support.messages import messages_of, of_type
 from tests.support.programs import IMPATIENT_TAP, emulator_config, load
 from tests.support.tables import Database
 from tests.support.waiting import wait_until
@@ -220,16 +221,6 @@ def test_groups_are_mirrored_too(database: Database, tmp_path: Path) -> None:
 # As messages
 
 
-def written(capture: Capture) -> Messages:
-    """The messages that a tap has written."""
-    return [json.loads(line) for line in capture.readouterr().out.splitlines()]
-
-
-def of_type(messages: Messages, kind: str) -> Messages:
-    """The messages of one type."""
-    return [message for message in messages if message["type"] == kind]
-
-
 @pytest.fixture
 def emulator() -> Iterator[Emulator]:
     """A pool that is read in sixteen segments."""
@@ -245,7 +236,7 @@ def test_the_version_is_switched_after_the_last_record(
     config = emulator_config(emulator, **MIRROR)
     started = int(time.time() * 1000)
     TapCognito(config=config, catalog=selected(stream, config=config)).sync_all()
-    messages = written(capfdbinary)
+    messages = messages_of(capfdbinary.readouterr().out)
     schema, *records, switch, state = [
         message for message in messages if message["type"] != "STATE" or message is messages[-1]
     ]
@@ -262,7 +253,7 @@ def test_without_the_setting_there_are_no_versions(
 ) -> None:
     """By default no record has a version, and none is switched."""
     TapCognito(config=emulator_config(emulator)).sync_all()
-    messages = written(capfdbinary)
+    messages = messages_of(capfdbinary.readouterr().out)
     assert {each.get("version") for each in of_type(messages, "RECORD")} == {None}
     assert of_type(messages, "ACTIVATE_VERSION") == []
 
@@ -274,7 +265,7 @@ def test_a_record_limit_switches_no_version(
     """A run that ends after so many records leaves the other rows alone."""
     tap = TapCognito(config=emulator_config(emulator, **MIRROR))
     tap.run_sync_dry_run(limit, streams=[tap.streams["users"]])
-    messages = written(capfdbinary)
+    messages = messages_of(capfdbinary.readouterr().out)
     assert len(of_type(messages, "RECORD")) == limit
     assert of_type(messages, "ACTIVATE_VERSION") == []
 
@@ -301,7 +292,7 @@ def test_a_segment_that_fails_switches_no_version(capfdbinary: Capture) -> None:
     pool.failure = ApiError("NotAuthorizedException", "No.", 400)
     with Emulator(pool) as emulator, pytest.raises(TapCognitoError):
         TapCognito(config=emulator_config(emulator, **MIRROR)).sync_all()
-    messages = written(capfdbinary)
+    messages = messages_of(capfdbinary.readouterr().out)
     assert of_type(messages, "RECORD")
     assert of_type(messages, "ACTIVATE_VERSION") == []
 
@@ -310,7 +301,7 @@ def test_a_segment_that_falls_short_switches_no_version(capfdbinary: Capture) ->
     """A segment that hides users costs no row: they are read in another way first."""
     with Emulator(WithoutChain(SIZE)) as emulator:
         TapCognito(config=emulator_config(emulator, **MIRROR)).sync_all()
-        messages = written(capfdbinary)
+        messages = messages_of(capfdbinary.readouterr().out)
         sent = [each["record"]["username"] for each in of_type(messages, "RECORD")]
         assert set(sent) == names(emulator.pool)
     assert [each["type"] for each in messages[-2:]] == ["ACTIVATE_VERSION", "STATE"]
@@ -337,6 +328,6 @@ def test_a_stop_switches_no_version(
     monkeypatch.setattr(tap.streams["users"], "_write_message", stop)
     with pytest.raises(Terminated):
         tap.sync_all()
-    messages = written(capfdbinary)
+    messages = messages_of(capfdbinary.readouterr().out)
     assert len(of_type(messages, "RECORD")) == records - 1
     assert of_type(messages, "ACTIVATE_VERSION") == []

@@ -25,6 +25,7 @@ from tap_cognito.tap import TapCognito
 from tests.support.catalogs import INCREMENTAL, selected
 from tests.support.documents import blocks
 from tests.support.interruption import load_while, running_tap
+from tests.support.messages import messages_of, of_type
 from tests.support.programs import TIMEOUT, emulator_config, load, run_program, run_tap
 from tests.support.states import bookmarks, with_bookmark
 from tests.support.tables import Database, wire_row
@@ -55,7 +56,7 @@ class Run(NamedTuple):
     @property
     def records(self) -> list[Json]:
         """Its records."""
-        return [each["record"] for each in self.messages if each["type"] == "RECORD"]
+        return [each["record"] for each in of_type(self.messages, "RECORD")]
 
     @property
     def names(self) -> list[str]:
@@ -65,7 +66,7 @@ class Run(NamedTuple):
     @property
     def states(self) -> list[Json]:
         """Its states."""
-        return [each["value"] for each in self.messages if each["type"] == "STATE"]
+        return [each["value"] for each in of_type(self.messages, "STATE")]
 
 
 class Source:
@@ -90,7 +91,7 @@ class Source:
 
     def written(self) -> Run:
         """Read what the last run wrote."""
-        return Run([json.loads(line) for line in self._capture.readouterr().out.splitlines()])
+        return Run(messages_of(self._capture.readouterr().out))
 
     def table(self) -> dict[str, Json]:
         """Return what the table must be: a full run, by user name."""
@@ -484,7 +485,7 @@ def test_what_comes_out_is_valid_at_any_moment(tmp_path: Path, number: signal.Si
             lines = output.splitlines(keepends=True)
             if number == signal.SIGKILL and not output.endswith(b"\n"):
                 lines.pop()
-            run = Run([json.loads(line) for line in lines])
+            run = Run(messages_of(b"".join(lines)))
             assert all(line.endswith(b"\n") for line in lines)
             assert run.states
             assert {bookmark(each) for each in run.states} == {bookmark(state)}
@@ -495,7 +496,7 @@ def test_records_say_when_they_were_read(source: Source) -> None:
     source.emulator.latency = 0.05
     before = datetime.now(timezone.utc)
     run = source.run(entry=FULL)
-    times = [each["time_extracted"] for each in run.messages if each["type"] == "RECORD"]
+    times = [each["time_extracted"] for each in of_type(run.messages, "RECORD")]
     moments = {datetime.fromisoformat(each.replace("Z", "+00:00")) for each in times}
     assert len(times) == 700
     assert len(moments) > 1

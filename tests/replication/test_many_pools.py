@@ -21,6 +21,7 @@ from tap_cognito.cognito import client
 from tap_cognito.errors import TapCognitoError
 from tap_cognito.tap import TapCognito
 from tests.support.catalogs import INCREMENTAL, selected
+from tests.support.messages import messages_of, of_type
 from tests.support.paths import ROOT
 from tests.support.programs import TIMEOUT, pour
 from tests.support.states import bookmarks
@@ -53,15 +54,14 @@ class Run(NamedTuple):
     @property
     def messages(self) -> list[Json]:
         """Its messages."""
-        return [json.loads(line) for line in self.text.splitlines()]
+        return messages_of(self.text)
 
     @property
     def keys(self) -> set[tuple[str, str]]:
         """Which users it sent, each in its pool."""
         found = [
             (message["record"]["user_pool_id"], message["record"]["username"])
-            for message in self.messages
-            if message["type"] == "RECORD"
+            for message in of_type(self.messages, "RECORD")
         ]
         assert len(found) == len(set(found))
         return set(found)
@@ -69,7 +69,7 @@ class Run(NamedTuple):
     @property
     def state(self) -> Json:
         """Its last state."""
-        states = [message["value"] for message in self.messages if message["type"] == "STATE"]
+        states = [message["value"] for message in of_type(self.messages, "STATE")]
         return dict(states[-1])
 
     @property
@@ -80,7 +80,7 @@ class Run(NamedTuple):
     @property
     def activated(self) -> int:
         """How often it let the target remove what it didn't send."""
-        return sum(message["type"] == "ACTIVATE_VERSION" for message in self.messages)
+        return len(of_type(self.messages, "ACTIVATE_VERSION"))
 
 
 class Account:

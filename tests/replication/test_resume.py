@@ -29,6 +29,7 @@ from tap_cognito.replication.scope import Scope
 from tap_cognito.replication.state import Scan, StreamState, digest, dump_scan, load_scan
 from tap_cognito.tap import TapCognito
 from tests.support.catalogs import INCREMENTAL, selected
+from tests.support.messages import messages_of, of_type
 from tests.support.programs import emulator_config
 from tests.support.states import bookmarks, scan_of
 
@@ -56,7 +57,7 @@ class Messages(NamedTuple):
 
     def of(self, kind: str) -> list[Json]:
         """The messages of a type."""
-        return [message for message in self.all if message["type"] == kind]
+        return of_type(self.all, kind)
 
     @property
     def state(self) -> Json | None:
@@ -125,7 +126,7 @@ class Source:
                 tap.sync_all()
         else:
             tap.sync_all()
-        return Messages([json.loads(line) for line in self._capture.readouterr().out.splitlines()])
+        return Messages(messages_of(self._capture.readouterr().out))
 
     def saved(self, state: Json | None) -> Json:
         """What a state has of the scan; nothing if there is none."""

@@ -14,6 +14,7 @@ from emulator import Emulator, Pool
 from tap_cognito.errors import TapCognitoError
 from tap_cognito.tap import TapCognito
 from tests.support.catalogs import INCREMENTAL, selected
+from tests.support.messages import messages_of, of_type
 from tests.support.programs import emulator_config
 from tests.support.states import bookmarks, scan_of, with_bookmark
 
@@ -68,19 +69,18 @@ class Reader:
                 tap.sync_all()
         else:
             tap.sync_all()
-        lines = self._capture.readouterr().out.splitlines()
-        self.messages = [json.loads(line) for line in lines]
+        self.messages = messages_of(self._capture.readouterr().out)
         return self.states[-1]
 
     @property
     def states(self) -> list[Json]:
         """The states of the last run."""
-        return [each["value"] for each in self.messages if each["type"] == "STATE"]
+        return [each["value"] for each in of_type(self.messages, "STATE")]
 
     @property
     def sent(self) -> int:
         """How many users the last run sent."""
-        return sum(each["type"] == "RECORD" for each in self.messages)
+        return len(of_type(self.messages, "RECORD"))
 
     @property
     def pools(self) -> set[str | None]:

@@ -15,6 +15,7 @@ import pytest
 
 from emulator import Emulator, Pool
 from hatch_build import unlinked
+from tests.support.messages import records_of
 from tests.support.paths import ROOT
 from tests.support.programs import TIMEOUT, emulator_config, run_program
 
@@ -243,9 +244,8 @@ def test_it_reads_a_pool(scripts: Path, tmp_path: Path) -> None:
     with Emulator(Pool(150)) as emulator:
         config.write_text(json.dumps(emulator_config(emulator)))
         catalog.write_text(run(scripts, "--config", config, "--discover"), encoding="utf-8")
-        lines = run(scripts, "--config", config, "--catalog", catalog).splitlines()
+        output = run(scripts, "--config", config, "--catalog", catalog)
         expected = {user["Username"] for user in emulator.pool.users()}
-    messages = [json.loads(line) for line in lines]
-    records = [one["record"] for one in messages if one["type"] == "RECORD"]
+    records = records_of(output)
     assert {record["username"] for record in records} == expected
     assert len(records) == len(expected) == 150

@@ -11,6 +11,7 @@ from emulator import Emulator, Pool
 from tap_cognito.errors import TapCognitoError
 from tap_cognito.tap import TapCognito
 from tests.support.catalogs import ANY_POOL
+from tests.support.messages import messages_of
 from tests.support.programs import emulator_config
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def sent(
     capfd.readouterr()
     config = emulator_config(emulator, **settings)
     TapCognito(config=config, catalog={"streams": [*streams]}).sync_all()
-    messages = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    messages = messages_of(capfd.readouterr().out)
     found = {
         message["stream"]: list(message["schema"]["properties"])
         for message in messages

@@ -22,6 +22,7 @@ from tap_cognito.config.settings import SCHEMA, SECRETS
 from tap_cognito.errors import TapCognitoError
 from tap_cognito.singer import files, states
 from tap_cognito.tap import TapCognito
+from tests.support.messages import messages_of, of_type
 from tests.support.programs import emulator_config, run_program
 
 if TYPE_CHECKING:
@@ -323,8 +324,7 @@ def columns_of(run: Any, capfd: pytest.CaptureFixture[str], catalog: Any) -> lis
     capfd.readouterr()
     status, errors = run(catalog=catalog)
     assert (status, errors) == (0, [])
-    messages = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
-    records = [message for message in messages if message["type"] == "RECORD"]
+    records = of_type(messages_of(capfd.readouterr().out), "RECORD")
     assert {message["stream"] for message in records} <= {"users"}
     return list(records[0]["record"]) if records else []
 

@@ -16,6 +16,7 @@ from tap_cognito.singer.stream_maps import explain_failure
 from tap_cognito.tap import TapCognito
 from tests.support.answers import records
 from tests.support.catalogs import selected
+from tests.support.messages import messages_of
 from tests.support.programs import emulator_config, run_tap
 
 CONFIG = {"user_pool_id": "us-east-1_AbCdEf"}
@@ -132,7 +133,7 @@ def test_what_else_removes_is_not_sent_with_a_config_file(
     with Emulator(Pool(3)) as emulator:
         run = run_tap(emulator_config(emulator, stream_maps=maps))
     assert run.returncode == 0
-    messages = [json.loads(line) for line in run.stdout.splitlines()]
+    messages = messages_of(run.stdout)
     assert {message["stream"] for message in messages if "stream" in message} == streams
 
 

@@ -12,6 +12,7 @@ from emulator import Emulator, Pool
 from quickstart import pool
 from tap_cognito.tap import TapCognito
 from tests.support.catalogs import selected
+from tests.support.messages import messages_of, of_type
 from tests.support.programs import emulator_config, load, run_tap
 from tests.support.tables import COLUMNS, Database, wire_row
 
@@ -128,10 +129,9 @@ def test_every_subset_of_the_columns_can_be_selected(
                 TapCognito(
                     config=config, catalog=selected("users", columns=columns, catalog=catalog)
                 ).sync_all()
-                lines = capfdbinary.readouterr().out.splitlines()
-                messages = [json.loads(line) for line in lines]
-                (schema,) = [each["schema"] for each in messages if each["type"] == "SCHEMA"]
-                records = [each["record"] for each in messages if each["type"] == "RECORD"]
+                messages = messages_of(capfdbinary.readouterr().out)
+                (schema,) = [each["schema"] for each in of_type(messages, "SCHEMA")]
+                records = [each["record"] for each in of_type(messages, "RECORD")]
                 assert list(schema["properties"]) == columns
                 assert [list(record) for record in records] == [columns] * 3
 

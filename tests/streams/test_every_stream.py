@@ -20,6 +20,7 @@ from tap_cognito.errors import StreamsFailedError
 from tap_cognito.tap import TapCognito
 from tests.support.answers import record, with_has_secret
 from tests.support.catalogs import ANY_POOL, selected
+from tests.support.messages import messages_of, of_type
 from tests.support.programs import emulator_config, pour, run_tap
 from tests.support.tables import Database, wire_row
 
@@ -161,9 +162,8 @@ def columns(database: Database, stream: str) -> list[tuple[str, str]]:
 def messages(output: str, kind: str) -> dict[str, list[dict[str, Any]]]:
     """The messages of one kind, by stream."""
     found: dict[str, list[dict[str, Any]]] = {}
-    for message in map(json.loads, output.splitlines()):
-        if message["type"] == kind:
-            found.setdefault(message["stream"], []).append(message)
+    for message in of_type(messages_of(output), kind):
+        found.setdefault(message["stream"], []).append(message)
     return found
 
 

@@ -16,6 +16,7 @@ from tap_cognito.tap import TapCognito
 from tests.support.answers import Api, expected, in_order, records
 from tests.support.catalogs import selected
 from tests.support.emulated import client
+from tests.support.messages import records_of
 from tests.support.programs import emulator_config
 
 if TYPE_CHECKING:
@@ -145,8 +146,7 @@ def test_personal_columns_exist_only_if_they_are_named(
         assert all(column not in row for row in records(emulator_config(emulator), capfd, stream))
         config = emulator_config(emulator, personal_columns=[name])
         TapCognito(config=config, catalog=selected(stream, config=config)).sync_all()
-        lines = map(json.loads, capfd.readouterr().out.splitlines())
-        assert any(line["record"][column] for line in lines if line["type"] == "RECORD")
+        assert any(record[column] for record in records_of(capfd.readouterr().out))
 
 
 def test_every_personal_column_is_in_the_setting() -> None:

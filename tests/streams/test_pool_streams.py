@@ -15,6 +15,7 @@ from tap_cognito.tap import TapCognito
 from tests.support.answers import ANSWERS, Api, expected, in_order, records
 from tests.support.catalogs import selected
 from tests.support.emulated import client
+from tests.support.messages import messages_of
 from tests.support.programs import emulator_config, run_tap
 
 if TYPE_CHECKING:
@@ -250,7 +251,7 @@ def test_a_pool_without_any_is_an_empty_stream(
     EMPTIED[stream](emulator.pool)
     config = emulator_config(emulator, emit_activate_version_messages=True)
     TapCognito(config=config, catalog=selected(stream)).sync_all()
-    types = [json.loads(line)["type"] for line in capfd.readouterr().out.splitlines()]
+    types = [message["type"] for message in messages_of(capfd.readouterr().out)]
     assert types.count("RECORD") == 0
     assert types.count("ACTIVATE_VERSION") == 1
 

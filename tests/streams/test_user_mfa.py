@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from tests.support.answers import Api, expected, records
 from tests.support.catalogs import selected
 from tests.support.emulated import client
 from tests.support.listings import pool_of
+from tests.support.messages import messages_of
 from tests.support.programs import emulator_config
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def test_a_user_is_no_step_of_the_state(capfd: pytest.CaptureFixture[str]) -> No
     with Emulator(Pool(130)) as emulator:
         config = emulator_config(emulator)
         TapCognito(config=config, catalog=selected("user_mfa")).sync_all()
-    types = [json.loads(line)["type"] for line in capfd.readouterr().out.splitlines()]
+    types = [message["type"] for message in messages_of(capfd.readouterr().out)]
     assert types.count("RECORD") == 130
     assert types.count("STATE") <= 3
 

@@ -14,6 +14,7 @@ from emulator import Pool
 from tap_cognito.streams import NAMES
 from tap_cognito.tap import TapCognito
 from tests.support.catalogs import ANY_POOL, selected
+from tests.support.messages import records_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -245,5 +246,4 @@ def records(
     """What the tap gives of a stream that is selected alone."""
     capfd.readouterr()
     TapCognito(config=dict(config), catalog=selected(stream, columns=columns)).sync_all()
-    messages = map(json.loads, capfd.readouterr().out.splitlines())
-    return in_order([line["record"] for line in messages if line["type"] == "RECORD"])
+    return in_order(records_of(capfd.readouterr().out))
