@@ -20,8 +20,10 @@ from botocore.config import Config
 from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
-from tap_cognito.errors import TapCognitoError
+from tap_cognito import logs
+from tap_cognito.errors import TapCognitoError, bug
 from tap_cognito.identity import credentials, secret_references
+from tap_cognito.singer.files import load_config
 from tap_cognito.tap import TapCognito
 from verify.comparison import compare
 from verify.plain import Plain, ReadingError
@@ -42,10 +44,14 @@ SETTINGS = {
 
 def main() -> int:
     """Read the pool twice, print the report, and return 0 if the tap made no difference."""
+    logs.install()
     try:
         report = _verify(_config())
     except (ReadingError, TapCognitoError) as error:
         sys.stderr.write(f"verify: {error}\n")
+        return 1
+    except Exception as error:  # noqa: BLE001 - the last resort: its text may hold anything
+        sys.stderr.write(f"verify: {bug(error)}\n")
         return 1
     print(report)
     return 0 if report.comparison.passed else 1
@@ -65,11 +71,8 @@ def _config() -> dict[str, Any]:
     for name in OPTIONS:
         if value := getattr(options, name):
             os.environ[f"TAP_COGNITO_{name.upper()}"] = value
-    try:
-        files = [options.config] if options.config else []
-        config = TapCognito(config=files, parse_env_config=True).config
-    except FileNotFoundError as error:
-        parser.error(str(error))
+    given = load_config(options.config) if options.config else {}
+    config = TapCognito(config=given, parse_env_config=True).config
     if "user_pool_id" not in config:
         parser.error("one pool is compared: --user-pool-id, not the setting `user_pool_ids`")
     return {
@@ -135,7 +138,7 @@ def _records(config: Mapping[str, Any], log: IO[str]) -> Iterator[dict[str, Any]
 def _shown(title: str, users: Iterable[Any]) -> Iterator[Any]:
     """Pass users on while their number is shown on stderr."""
     columns = TextColumn(f"{title}: {{task.completed:,.0f}} users"), TimeElapsedColumn()
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    with Progress(*columns, console=Console(file=sys.__stderr__)) as progress:
         task = progress.add_task("", total=None)
         for user in users:
             yield user

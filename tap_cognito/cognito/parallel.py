@@ -130,7 +130,14 @@ def read(regions: Iterable[Iterable[Source]], convert: Converter) -> Iterator[Ba
 def _fill(region: _Region, events: queue.Queue[_Event]) -> None:
     while len(region.running) < CONCURRENCY and (task := region.next()):
         # Nobody joins it: it may be blocked on I/O, and holds no data.
-        threading.Thread(target=_run, args=(task, events), name="listing", daemon=True).start()
+        try:
+            threading.Thread(target=_run, args=(task, events), name="listing", daemon=True).start()
+        except RuntimeError:  # noqa: PERF203 - `start` raises it for nothing else
+            region.running.discard(task)
+            raise TapCognitoError(
+                "this machine or container starts no more threads: raise its limit of processes "
+                f"(pids.max, ulimit -u), of which a run needs {CONCURRENCY + 4}"
+            ) from None
 
 
 def _handle(event: _Event, convert: Converter) -> Batch:

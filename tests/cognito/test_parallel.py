@@ -123,3 +123,15 @@ def test_what_is_under_way_is_not_received_when_its_source_is_replaced() -> None
     first = Scripted("a", late.begun)
     source = Script(late, first, a=Step([], after, is_replacement=True))
     assert read(source) == [("a", False), ("x", True)]
+
+
+def test_a_machine_without_threads_left_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A limit of processes is said as such, and no bug."""
+
+    def start(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    source = Script(Scripted("a"))
+    monkeypatch.setattr(threading.Thread, "start", start)
+    with pytest.raises(TapCognitoError, match=r"no more threads: raise its limit of processes"):
+        list(parallel.read([iter([source])], lambda _, items: items))

@@ -160,7 +160,7 @@ def test_settings_that_shape_records_do_not_matter(emulator: Emulator, tmp_path:
     ("arguments", "message"),
     [
         ((), "user_pool_id"),
-        (("--config", "/nowhere"), "/nowhere"),
+        (("--config", "/nowhere"), "--config: No such file"),
     ],
 )
 def test_what_cannot_be_read_is_said_in_a_line(arguments: tuple[str, ...], message: str) -> None:
@@ -265,3 +265,32 @@ def test_a_refusal_ends_the_reading(emulator: Emulator) -> None:
     with pytest.raises(ReadingError, match=r"^ListUsers failed with AccessDeniedException$"):
         read(plain(emulator))
     assert emulator.log.count("ListUsers") == 1
+
+
+@pytest.mark.programs
+@pytest.mark.parametrize(
+    "config",
+    [
+        json.dumps({"aws_secret_access_key": "planted/secret+0001"}),
+        '{"aws_secret_access_key": "planted/secret+0001"',
+        "planted/secret+0001",
+    ],
+)
+def test_a_config_in_the_place_of_its_file_is_not_repeated(config: str) -> None:
+    """The line says what is wrong, without a traceback and without the secret."""
+    run = verify("--config", config)
+    assert run.returncode
+    assert "planted/secret" not in run.stdout + run.stderr
+    assert "Traceback" not in run.stderr
+    assert run.stderr.strip()
+
+
+@pytest.mark.programs
+def test_a_bug_of_the_comparison_is_one_line_without_values(tmp_path: Path) -> None:
+    """What stderr gets passes the tap's own protection, whatever fails."""
+    with Emulator(Pool(10)) as emulator:
+        path = config_file(tmp_path, emulator, aws_secret_access_key="planted/secret+0001\n")
+        run = verify("--config", path)
+    assert run.returncode == 1
+    assert "planted/secret" not in run.stdout + run.stderr
+    assert "Traceback" not in run.stderr
