@@ -141,6 +141,16 @@ def _table(rows: Sequence[Sequence[str]]) -> str:
     return f"| {header} |\n{rule}|\n" + "".join(f"| {line} |\n" for line in lines)
 
 
+_SALT = {
+    "name": "stream_map_config.salt",
+    "kind": "string",
+    "sensitive": True,
+    "label": "Salt",
+    "description": "The salt of expressions that hash: `config['salt']`.",
+}
+"""A setting of Meltano's alone, so that it is masked: of an object Meltano masks no part."""
+
+
 def _definitions() -> str:
     """The settings as a plugin definition of Meltano has them."""
     definitions = []
@@ -160,7 +170,7 @@ def _definitions() -> str:
             "options": options or None,
         }
         definitions.append({key: value for key, value in fields.items() if value is not None})
-    return _yaml(definitions)
+    return _yaml([*definitions, _SALT])
 
 
 def _declarations() -> str:
@@ -170,6 +180,7 @@ def _declarations() -> str:
         kind = _kind(setting).replace("options", "string")  # Meltano would ask which there are
         secret = ", sensitive: true" if setting.get("secret") else ""
         lines.append(f"- {{name: {name}, kind: {kind}{secret}}}\n")
+    lines.append(f"- {{name: {_SALT['name']}, kind: string, sensitive: true}}\n")
     return "".join(lines)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sysconfig
 from pathlib import Path
@@ -14,6 +16,8 @@ import pytest
 import yaml
 
 from emulator import Emulator, Pool
+from tap_cognito.tap import TapCognito
+from tests.support.catalogs import selected
 from tests.support.documents import blocks, shell
 from tests.support.paths import ROOT
 from tests.support.programs import TIMEOUT, emulator_config, load, run_tap
@@ -45,7 +49,7 @@ def recipes(section: str) -> list[dict[str, Any]]:
 DOCUMENT = "docs/recipes.md"
 (HASH,) = recipes("Hash personal data")
 DROP, KEEP_MOST = recipes("Drop personal data")
-(AS_COLUMN,) = recipes("A custom attribute as a column")
+AS_COLUMN, TYPED = recipes("A custom attribute as a column")
 ENABLED, CONFIRMED = recipes("Active users only")
 (LOOK,) = blocks(DOCUMENT, "sh", "Ten rows to look at")
 VIEW, GRANTS = blocks(DOCUMENT, "sql")
@@ -64,6 +68,10 @@ def emulator() -> Iterator[Emulator]:
                 {"Name": "sub", "Value": "00000000-0000-4000-8000-000000000000"},
                 {"Name": "email", "Value": "Jane@example.com"},
                 {"Name": "custom:plan", "Value": "team"},
+                {"Name": "custom:logins", "Value": "7"},
+                {"Name": "custom:score", "Value": "0.5"},
+                {"Name": "birthdate", "Value": "1990-02-28"},
+                {"Name": "email_verified", "Value": "true"},
             ],
         },
         at=1_700_000_000,
@@ -99,7 +107,7 @@ def assert_anonymous(database: Database, emulator: Emulator, settings: dict[str,
 
 @pytest.mark.programs
 @pytest.mark.parametrize(
-    "settings", [HASH, DROP, KEEP_MOST, AS_COLUMN, ENABLED, CONFIRMED], ids=", ".join
+    "settings", [HASH, DROP, KEEP_MOST, AS_COLUMN, TYPED, ENABLED, CONFIRMED], ids=", ".join
 )
 def test_meltano_passes_on_a_recipe_as_it_is_shown(
     settings: dict[str, Any], tmp_path: Path
@@ -110,6 +118,11 @@ def test_meltano_passes_on_a_recipe_as_it_is_shown(
     tap["config"] = settings
     (tmp_path / "meltano.yml").write_text(yaml.safe_dump(project))
     found = settings_by_meltano("dev", "tap-cognito", tmp_path)
+    if "stream_map_config" in settings:
+        salt = found["stream_map_config"].pop("salt")
+        assert salt  # it is there, and masked where it is shown
+        assert SALT not in salt
+        settings = {**settings, "stream_map_config": {}}
     assert {name: found.get(name) for name in settings} == settings
 
 
@@ -187,6 +200,50 @@ def test_a_custom_attribute_is_a_column(database: Database, emulator: Emulator) 
     }
     assert {name: row["plan"] for name, row in rows.items()} == plans
     assert None in plans.values()
+
+
+def test_attributes_get_the_types_of_their_expressions(
+    database: Database, emulator: Emulator
+) -> None:
+    """Each row of the table has its type in Postgres, and null where there is no attribute."""
+    rows = {row["username"]: row for row in loaded(database, emulator, TYPED)}
+    types = dict(database.columns())
+    names = {
+        "int(": "logins",
+        "float(": "score",
+        "bool(": "verified",
+        "datetime.date.": "birthdate",
+    }
+    text = (ROOT / DOCUMENT).read_text(encoding="utf-8")
+    shown = re.findall(r"^\| `([a-z ]+)` \| `([a-z.]+\(?)` \|$", text, re.MULTILINE)
+    assert {names[begins]: kind for kind, begins in shown} == {
+        name: types[name] for name in names.values()
+    }
+    jane = rows["Jane@example.com"]
+    expected = (7, 0.5, True, dt.date(1990, 2, 28))
+    assert tuple(jane[name] for name in names.values()) == expected
+    assert None in {row["logins"] for row in rows.values()}
+
+
+def test_recipes_cover_every_stream_with_a_users_name() -> None:
+    """A stream that is added later isn't forgotten, whether it is selected or not."""
+    streams = TapCognito(config={"user_pool_id": "us-east-1_AbCdEf"}).streams
+    named = {name for name, one in streams.items() if "username" in one.schema["properties"]}
+    assert len(named) > 2
+    for recipe in (HASH, DROP):
+        assert set(recipe["stream_maps"]) == named
+
+
+def test_hashed_names_join(database: Database, emulator: Emulator, tmp_path: Path) -> None:
+    """The members of groups are found among the users by the hash, each of them."""
+    path = tmp_path / "catalog.json"
+    path.write_text(json.dumps(selected("users", "group_memberships")), encoding="utf-8")
+    load(emulator_config(emulator, **HASH), database.target_config, "--catalog", path)
+    ((members, joined),) = database.rows(
+        "select count(*), count(users.username) from cognito.group_memberships as members "
+        "left join cognito.users as users using (username)"
+    )
+    assert members == joined > 0
 
 
 @pytest.mark.parametrize("confirmed", [False, True])

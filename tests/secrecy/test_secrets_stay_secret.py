@@ -655,4 +655,5 @@ def test_meltano_hides_the_secret_settings() -> None:
     project = yaml.safe_load((ROOT / "meltano.yml").read_text())
     (tap,) = project["plugins"]["extractors"]
     sensitive = {setting["name"] for setting in tap["settings"] if setting.get("sensitive")}
-    assert sensitive == {*TEMPORARY, "aws_assume_role_external_id", "vault_url"}
+    others = ("aws_assume_role_external_id", "stream_map_config.salt", "vault_url")
+    assert sensitive == {*TEMPORARY, *others}
