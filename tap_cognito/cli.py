@@ -85,6 +85,7 @@ def _command() -> int:
     from tap_cognito.tap import TapCognito  # noqa: PLC0415
 
     try:
+        _check_log_level()
         buffer_stdout()
         command = TapCognito.cli
         logs.quiet_libraries()
@@ -117,6 +118,16 @@ def _command() -> int:
         reason = error.strerror or type(error).__name__
         return _fail(f"{reason}: the run isn't complete", error)
     return status
+
+
+def _check_log_level() -> None:
+    for name in ("TAP_COGNITO_LOGLEVEL", "LOGLEVEL"):  # the first that isn't empty counts
+        if level := os.environ.get(name):
+            if not isinstance(logging.getLevelName(level.upper()), int):
+                raise TapCognitoError(
+                    f"{name} isn't a log level: set it to DEBUG, INFO, WARNING or ERROR"
+                )
+            return
 
 
 def _explain_usage(error: Any) -> str:

@@ -129,3 +129,13 @@ def test_help_says_what_test_does() -> None:
     shown = " ".join(run_tap({}, "--help").stdout.split())
     assert "Make the first request of each selected stream" in shown
     assert "sync a single record" not in shown
+
+
+@pytest.mark.programs
+@pytest.mark.parametrize("name", ["TAP_COGNITO_LOGLEVEL", "LOGLEVEL"])
+def test_a_wrong_log_level_is_named(name: str) -> None:
+    """One line with the variable, not a bug."""
+    run = run_tap({"user_pool_id": "us-east-1_AbCdEf123"}, env={name: "LOUD"})
+    assert run.returncode == 1
+    assert f"{name} isn't a log level" in run.stderr
+    assert "a bug" not in run.stderr
