@@ -245,7 +245,7 @@ def test_the_version_is_switched_after_the_last_record(
     assert {(each["type"], each["stream"]) for each in records} == {("RECORD", stream)}
     assert {each["version"] for each in records} == {switch["version"]}
     assert started <= switch["version"] <= time.time() * 1000
-    assert state["value"] == {"bookmarks": {stream: {"version": switch["version"]}}}
+    assert state["value"] == {"bookmarks": {stream: {"scan": None, "version": switch["version"]}}}
 
 
 def test_without_the_setting_there_are_no_versions(
