@@ -7,6 +7,7 @@ import csv
 import json
 import os
 import re
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -16,9 +17,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jsonschema
 import pytest
+import yaml
 
 from emulator import Emulator, Pool
-from tests.support.documents import blocks
+from tests.support.documents import blocks, shell
 from tests.support.messages import messages_of
 from tests.support.paths import ROOT
 from tests.support.programs import TIMEOUT, emulator_config, load, run_tap
@@ -274,3 +276,30 @@ def test_the_table_has_the_versions_that_are_tried() -> None:
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     (postgres,) = re.findall(r'"(meltanolabs-target-postgres==[\d.]+)"', project)
     assert set(rows) == tried | {postgres.replace("==", " ")}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not (ROOT / "tap_cognito").is_dir(), reason="it installs the source tree")
+def test_meltano_loads_into_files_with_the_documented_blocks(tmp_path: Path) -> None:
+    """A second run appends to the same file of target-jsonl, and updates target-duckdb's table."""
+    (text,) = blocks("docs/own-project.md", "yaml")
+    project = yaml.safe_load(text.replace("/path/to/tap-cognito", str(ROOT)))
+    (loaders,) = blocks("docs/targets.md", "yaml")
+    project["plugins"] |= yaml.safe_load(loaders)
+    project["project_id"] = "targets"
+    (tmp_path / "meltano.yml").write_text(yaml.safe_dump(project, sort_keys=False))
+    with Emulator(Pool(130)) as emulator:
+        config = emulator_config(emulator)
+        variables = {f"TAP_COGNITO_{name.upper()}": str(value) for name, value in config.items()}
+        for command in (
+            "install",
+            "run tap-cognito target-jsonl",
+            "run tap-cognito target-jsonl",
+            "run tap-cognito target-duckdb",
+            "run tap-cognito target-duckdb",
+        ):
+            shell(f"meltano {command}", tmp_path, variables)
+    assert len(read_jsonl(tmp_path, tmp_path)) == 2 * 130
+    python = tmp_path / ".meltano" / "loaders" / "target-duckdb" / "venv" / "bin" / "python"
+    shutil.move(tmp_path / "users.duckdb", tmp_path / "users.db")
+    assert len(read_duckdb(python, tmp_path)) == 130

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
+import yaml
 
 from emulator import Emulator, Pool
 from quickstart import stopping
@@ -190,3 +191,16 @@ def test_a_wrong_database_password_is_found_in_its_log(project: Project) -> None
     assert "wr0ng" not in shown
     assert shown.endswith("failed\n")
     assert len(shown.splitlines()) < 60
+
+
+def test_this_repository_knows_the_same_environments() -> None:
+    """`mirror`, `increments` and `exact` mean the same in both projects, jobs and schedule too."""
+    here, there = (
+        yaml.safe_load(text)
+        for text in ((ROOT / "meltano.yml").read_text(encoding="utf-8"), PROJECT_FILE)
+    )
+    environments = {each["name"]: each for each in here["environments"]}
+    assert [environments.get(each["name"]) for each in there["environments"]] == there[
+        "environments"
+    ]
+    assert (here["jobs"], here["schedules"]) == (there["jobs"], there["schedules"])
