@@ -40,6 +40,8 @@ then, with Meltano (`pip install "meltano>=4,<5"`, or the one in `.venv/bin`):
 
     meltano install
     meltano run tap-cognito target-postgres
+
+Behind a TLS proxy set UV_SYSTEM_CERTS=true too, as dev.py does: Meltano installs with uv.
 """
 
 
