@@ -78,7 +78,7 @@ def test_a_signal_at_any_moment_leaves_whole_lines(
     assert f"stopped by {number.name}" in last
     lines = output.read_text(encoding="utf-8").splitlines(keepends=True)
     assert lines[-1].endswith("\n")
-    assert {json.loads(line)["type"] for line in lines} == {"SCHEMA", "RECORD"}
+    assert {json.loads(line)["type"] for line in lines} == {"SCHEMA", "STATE", "RECORD"}
 
 
 def test_a_target_that_goes_away_ends_the_run(emulator: Emulator, tmp_path: Path) -> None:
