@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import logging
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -66,9 +65,7 @@ class TapCognito(SingerTap):
     def _log_result(self) -> None:
         """Log what came of all streams: the last line of a complete run."""
         outcomes = [stream.outcome for stream in self.selected_streams]
-        is_complete = all(end.is_complete for end in outcomes)
-        level = logging.INFO if is_complete else logging.WARNING
-        self.logger.log(level, "%s", format_outcomes(outcomes))
+        self.logger.info("%s", format_outcomes(outcomes))
 
     def check_all(self) -> None:
         """Make the first request of each selected stream, and print a line for each.
