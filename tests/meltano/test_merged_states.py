@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from emulator import Emulator, Pool
-from quickstart.pipeline import PLUGINS, PROJECT, Meltano
+from quickstart.pipeline import Meltano
 from tests.support.programs import emulator_config
+from tests.support.projects import project
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,21 +31,6 @@ TargetPostgres.cli()
 """
 
 
-def project(folder: Path) -> Path:
-    """A copy of the project's meltano.yml with a target that returns many states of a run."""
-    program = folder / "target-postgres"
-    python = PLUGINS / "loaders" / "target-postgres" / "venv" / "bin" / "python"
-    program.write_text(TARGET.format(python=python))
-    program.chmod(0o700)
-    tap = PLUGINS / "extractors" / "tap-cognito" / "venv" / "bin" / "tap-cognito"
-    text = (PROJECT / "meltano.yml").read_text(encoding="utf-8")
-    for name, path in (("target-postgres", program), ("tap-cognito", tap)):
-        assert f"executable: {name}\n" in text
-        text = text.replace(f"executable: {name}\n", f"executable: {path}\n")
-    (folder / "meltano.yml").write_text(text, encoding="utf-8")
-    return folder
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["auto", "merge"])
 @pytest.mark.parametrize("mode", ["exact", "mirror", "increments"])
@@ -52,7 +38,7 @@ def test_a_run_after_a_full_refresh_reads_every_pool(
     mode: str, strategy: str, database: Database, tmp_path: Path
 ) -> None:
     """A scan that was cut off before a full refresh is never resumed after it, in any mode."""
-    folder = project(tmp_path)
+    folder = project(tmp_path, target_postgres=TARGET)
     pools = [Pool(30, number, pool.id) for number, pool in enumerate(POOLS)]
     with ExitStack() as stack:
         emulator = stack.enter_context(Emulator(pools=pools, latency=0.1))

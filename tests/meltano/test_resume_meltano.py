@@ -13,10 +13,11 @@ import psutil
 import pytest
 
 from emulator import Emulator, Pool
-from quickstart.pipeline import PLUGINS, PROJECT, Meltano
+from quickstart.pipeline import Meltano
 from tap_cognito.cognito.parallel import CONCURRENCY
 from tap_cognito.cognito.segments import sub_of
 from tests.support.programs import emulator_config
+from tests.support.projects import project
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,19 +38,6 @@ cli.main()
 """
 
 
-def project(folder: Path) -> Path:
-    """A copy of the project's meltano.yml with a tap to which a small pool is a large one."""
-    program = folder / "tap-cognito"
-    python = PLUGINS / "extractors" / "tap-cognito" / "venv" / "bin" / "python"
-    program.write_text(PROGRAM.format(python=python))
-    program.chmod(0o700)
-    text = (PROJECT / "meltano.yml").read_text(encoding="utf-8")
-    assert "executable: tap-cognito\n" in text
-    text = text.replace("executable: tap-cognito\n", f"executable: {program}\n")
-    (folder / "meltano.yml").write_text(text, encoding="utf-8")
-    return folder
-
-
 def signal_tap(program: str, number: signal.Signals) -> None:
     """Send a signal to the tap that Meltano has started."""
     (tap,) = [
@@ -67,7 +55,7 @@ def test_a_run_that_was_cut_off_goes_on(
     what: str, seed: int, database: Database, tmp_path: Path
 ) -> None:
     """The second run asks for what was missing or under way only, and the mirror is right."""
-    folder = project(tmp_path)
+    folder = project(tmp_path, tap_cognito=PROGRAM)
     choose = random.Random(seed)  # noqa: S311 - repeatable
     death = DEATHS[seed % len(DEATHS)]
     if what == "segments":

@@ -24,7 +24,7 @@ from tap_cognito.errors import TapCognitoError
 from tap_cognito.tap import TapCognito
 from tests.support.catalogs import INCREMENTAL, selected
 from tests.support.programs import emulator_config
-from tests.support.states import bookmarks
+from tests.support.states import bookmarks, merge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -44,16 +44,6 @@ CHANGES: list[Json] = [
     {"start_date": "2020-01-01"},
 ]
 """Settings between which runs change: what is kept must notice."""
-
-
-def merge(source: Json, destination: Json) -> Json:
-    """Merge a state into an older one as Meltano does."""
-    for key, value in source.items():
-        if isinstance(value, dict):
-            merge(value, destination.setdefault(key, {}))
-        else:
-            destination[key] = value
-    return destination
 
 
 class Target:

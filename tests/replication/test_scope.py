@@ -16,7 +16,7 @@ from tap_cognito.tap import TapCognito
 from tests.support.catalogs import INCREMENTAL, selected
 from tests.support.messages import messages_of, of_type
 from tests.support.programs import emulator_config
-from tests.support.states import bookmarks, scan_of, with_bookmark
+from tests.support.states import bookmarks, merge, scan_of, with_bookmark
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,16 +26,6 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 A, B, C = "us-east-1_A", "us-east-1_B", "us-east-1_C"
-
-
-def merge(source: Json, destination: Json) -> Json:
-    """Merge a state into an older one as Meltano does: objects at depth, all else is replaced."""
-    for key, value in source.items():
-        if isinstance(value, dict):
-            merge(value, destination.setdefault(key, {}))
-        else:
-            destination[key] = value
-    return destination
 
 
 class Reader:

@@ -26,6 +26,16 @@ def with_bookmark(moment: datetime, pool_id: str, stream: str = "users", **confi
     return {"bookmarks": {stream: {"scan": None, "pools": {pool_id: bookmark}}}}
 
 
+def merge(source: Json, destination: Json) -> Json:
+    """Merge a state into an older one as Meltano does: objects at depth, all else is replaced."""
+    for key, value in source.items():
+        if isinstance(value, dict):
+            merge(value, destination.setdefault(key, {}))
+        else:
+            destination[key] = value
+    return destination
+
+
 def bookmarks(state: Json | None, stream: str = "users") -> dict[str, datetime]:
     """The bookmarks of a state by pool; a pool without one is left out."""
     pools = (state or {}).get("bookmarks", {}).get(stream, {}).get("pools") or {}
