@@ -59,7 +59,7 @@ def test_a_run_that_was_cut_off_goes_on(
     choose = random.Random(seed)  # noqa: S311 - repeatable
     death = DEATHS[seed % len(DEATHS)]
     if what == "segments":
-        pools, moment = [Pool(4_000)], choose.randint(60, 270)
+        pools, moment = [Pool(4_000, sub_format="random")], choose.randint(60, 270)
     else:
         names = [f"us-east-1_P{number:02}" for number in range(40)]
         pools, moment = [Pool(30, *pool) for pool in enumerate(names)], choose.randint(17, 40)
