@@ -16,7 +16,6 @@ import traceback
 from abc import abstractmethod
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
-import click
 from singer_sdk import Stream, Tap
 from singer_sdk.helpers._util import utc_now
 from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities
@@ -25,7 +24,8 @@ from singer_sdk.singerlib import RecordMessage
 
 from tap_cognito.config import settings, validation
 from tap_cognito.errors import TapCognitoError
-from tap_cognito.singer import catalogs, files, states
+from tap_cognito.singer import catalogs, states
+from tap_cognito.singer.command_line import CommandLineTap
 from tap_cognito.singer.expressions import limit_expressions
 from tap_cognito.singer.stream_maps import (
     explain_failure,
@@ -39,9 +39,6 @@ if TYPE_CHECKING:
 
     from singer_sdk.helpers.types import Context, Record
     from singer_sdk.singerlib import Catalog
-
-_TEST = "tap_cognito.test"
-"""The key of click's context under which `--test` waits until all files are read."""
 
 
 class SingerStream(Stream):
@@ -162,7 +159,7 @@ def mapped_column(error: BaseException) -> str | None:
     return column
 
 
-class SingerTap(Tap):
+class SingerTap(CommandLineTap):
     """A tap whose settings, files and signals are handled by this package."""
 
     config_jsonschema = copy.deepcopy(settings.SCHEMA)  # the SDK adds its own settings to it
@@ -186,10 +183,6 @@ class SingerTap(Tap):
     @abstractmethod
     def read_all(self) -> None:
         """Read all selected streams, by `sync_streams`."""
-
-    @abstractmethod
-    def check_all(self) -> None:
-        """Make the first request of each selected stream."""
 
     @property
     def _env_var_config(self) -> dict[str, Any]:
@@ -253,66 +246,3 @@ class SingerTap(Tap):
         self._input_catalog = catalog
         for stream in self.streams.values():
             stream.apply_catalog(catalog)
-
-    # The command line
-
-    @classmethod
-    def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> Any:
-        """Read the files of `--config`, each once: it may be a pipe.
-
-        Raises:
-            TapCognitoError: If one of them isn't a JSON object.
-        """
-        read = super().cb_config(ctx, param, ())
-        for path in value:
-            if path == "ENV":
-                read.parse_env = True
-            else:
-                read.config.update(files.load_config(path))
-        return read
-
-    @classmethod
-    def get_singer_command(cls) -> click.Command:
-        """Return the SDK's command, with `--test` described as it is here."""
-        command = super().get_singer_command()
-        for option in command.params:
-            if isinstance(option, click.Option) and option.name == "test":
-                option.help = (
-                    "Make the first request of each selected stream and print the permissions "
-                    "that it used; no record is sent. --test=schema prints the schemas, without a "
-                    "request."
-                )
-        return command
-
-    @classmethod
-    def cb_test(cls, ctx: click.Context, param: click.Option, value: str) -> None:
-        """Take note of `--test`; the SDK would run it before a catalog is read."""
-        if value == "all":
-            ctx.meta[_TEST] = True
-        else:
-            super().cb_test(ctx, param, value)
-
-    @classmethod
-    def invoke(  # type: ignore[override]
-        cls,
-        *,
-        about: bool = False,
-        about_format: str | None = None,
-        config: Any = None,
-        state: IO[str] | None = None,
-        catalog: IO[str] | None = None,
-    ) -> None:
-        """Run the tap for the command line; the arguments are the SDK's.
-
-        Raises:
-            TapCognitoError: If the run can't be made, or some stream couldn't be read.
-        """
-        super(Tap, cls).invoke(about=about, about_format=about_format)
-        cls.print_version(print_fn=cls.logger.info)
-        tap = cls(config=config.config, parse_env_config=config.parse_env, setup_mapper=False)
-        tap.load_files(state, catalog)
-        tap.setup_mapper()
-        if click.get_current_context().meta.get(_TEST):
-            tap.check_all()
-        else:
-            tap.sync_all()
