@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from tap_cognito import logs
+from tap_cognito.config.validation import TRUE
 from tap_cognito.errors import TapCognitoError, bug
 from tap_cognito.identity.supabase_vault import explain_connection
 
@@ -123,7 +124,7 @@ def _load() -> int:
 
 def _settings(environment: Mapping[str, str]) -> dict[str, str]:
     """Return the settings of target-postgres that give the table that the documents describe."""
-    is_mirror = environment.get(_MIRROR, "").lower() in {"true", "1", "yes", "on"}
+    is_mirror = environment.get(_MIRROR, "").lower() in TRUE
     settings = {
         "DEFAULT_TARGET_SCHEMA": "cognito",
         "USE_COPY": "true",

@@ -123,7 +123,7 @@ def explain_unconnected(error: BaseException, url: str) -> str | None:
             "(a proxy that reads TLS has its own)"
         )
     if isinstance(error, ProxyConnectionError):
-        name, proxy = _proxy(url) or ("HTTPS_PROXY", "")
+        name, proxy = proxy_of(url) or ("HTTPS_PROXY", "")
         return (
             f"the proxy {urls.origin(proxy)} of {name} can't be reached or refuses: check {name}, "
             f"or add the host of {urls.origin(url)} to NO_PROXY"
@@ -182,8 +182,15 @@ def _not_a_url(setting: str) -> str:
     )
 
 
-def _proxy(url: str) -> tuple[str, str] | None:
-    """The proxy of a URL, and the variable that names it."""
+def proxy_of(url: str) -> tuple[str, str] | None:
+    """Find the proxy through which requests to a URL go.
+
+    Args:
+        url: The URL.
+
+    Returns:
+        The variable that names the proxy, and the proxy's URL; `None` without one.
+    """
     scheme = urlsplit(url).scheme
     proxy = get_environ_proxies(url).get(scheme)
     if not proxy:
@@ -194,7 +201,7 @@ def _proxy(url: str) -> tuple[str, str] | None:
 
 
 def _check_proxy(url: str) -> None:
-    if not (found := _proxy(url)):
+    if not (found := proxy_of(url)):
         return
     name, proxy = found
     try:

@@ -20,10 +20,15 @@ if TYPE_CHECKING:
 
     from tap_cognito.cognito.listing import Item, Listing, Page
 
-_MISSES = 2
+MISSES = 2
 """How often a thing that is listed may not be found before its source fails."""
 
 logger = logging.getLogger("tap-cognito.source")
+
+
+def unfound(operation: str, listed_by: str) -> TapCognitoError:
+    """Report what an operation doesn't find although another one lists it."""
+    return TapCognitoError(f"{operation} doesn't find what {listed_by} lists: retry")
 
 
 @dataclass
@@ -282,11 +287,8 @@ class Nested(Source):
         """Read what wasn't found but is listed once more; what isn't listed either is gone."""
         for child in self._children_of(page.items):
             if child.name in self._missing:
-                if self._misses[child.name] == _MISSES:
-                    raise TapCognitoError(
-                        f"{child.operation} doesn't find what {self._parents.operation} lists: "
-                        "retry"
-                    )
+                if self._misses[child.name] == MISSES:
+                    raise unfound(child.operation, self._parents.operation)
                 self._children[child.name] = child
         if not page.token:
             self._missing.clear()

@@ -16,7 +16,7 @@ from tap_cognito.cognito.estimates import (
 )
 from tap_cognito.cognito.filters import FilterCheck, equals
 from tap_cognito.cognito.listing import PAGE_SIZE, LoopDetector
-from tap_cognito.cognito.source import SentItems, Source
+from tap_cognito.cognito.source import MISSES, SentItems, Source, unfound
 from tap_cognito.errors import (
     AccessDeniedError,
     FeatureUnavailableError,
@@ -37,9 +37,6 @@ if TYPE_CHECKING:
 _NOT_TO_BE_HAD = (AccessDeniedError, NotEnabledError, UnavailableError, UnsupportedError)
 """An operation may not be called, isn't offered in the region, or isn't known to the endpoint,
 which may answer with a server error then."""
-
-_MISSES = 2
-"""How often a user whom ListUsers lists may not be found before the source fails."""
 
 _UNKNOWN = (
     "a user whom ListUsers lists isn't found, and the endpoint can't be asked whether the user is "
@@ -245,8 +242,8 @@ class UserDetails(Source):
     def _look_up(self, operation: str, name: str) -> None:
         """Ask ListUsers whether a user who isn't found is gone: it isn't assumed."""
         self._misses[name] += 1
-        if self._misses[name] > _MISSES:
-            raise TapCognitoError(f"{operation} doesn't find what ListUsers lists: retry")
+        if self._misses[name] > MISSES:
+            raise unfound(operation, "ListUsers")
         lookup = self._pool.listing("ListUsers", "Users", Filter=equals("username", name))
         self._lookups[lookup.name] = name
         self.read([lookup])

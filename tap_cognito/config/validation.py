@@ -55,8 +55,11 @@ _FOR_THE_ENDPOINT = (
 _CONDITION = r'\s*("?)([^\s=^"]+)\1\s*(\^?=)\s*(.*?)\s*'
 """A filter of ListUsers: the attribute may be quoted, as in AWS's own sample."""
 
+TRUE = ("true", "1", "yes", "on")
+"""What a boolean variable may be for true, in lower case."""
+
 _BOOLEANS = {
-    **dict.fromkeys(("true", "1", "yes", "on"), True),
+    **dict.fromkeys(TRUE, True),
     **dict.fromkeys(("false", "0", "no", "off"), False),
 }
 

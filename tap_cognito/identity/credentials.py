@@ -29,7 +29,6 @@ from botocore.exceptions import (
     PartialCredentialsError,
     ProfileNotFound,
 )
-from botocore.utils import get_environ_proxies
 
 from tap_cognito import logs, urls
 from tap_cognito.config.settings import pools, region
@@ -41,6 +40,7 @@ from tap_cognito.local_faults import (
     check_profile,
     explain_unconnected,
     make_client,
+    proxy_of,
 )
 
 if TYPE_CHECKING:
@@ -223,9 +223,7 @@ def _refuse_http(**event: Any) -> None:
             "or set `allow_http`"
         )
     # Over HTTPS a proxy learns the host only.
-    proxy = get_environ_proxies(url).get("http") if urlsplit(url).scheme == "http" else None
-    if proxy and "://" not in proxy:
-        proxy = f"http://{proxy}"
+    _, proxy = (proxy_of(url) if urlsplit(url).scheme == "http" else None) or ("", "")
     if proxy and not _holds(urls.is_loopback, proxy):
         raise TapCognitoError(
             f"{urls.origin(proxy)} is a proxy on another host, where session tokens and users can "

@@ -165,7 +165,7 @@ class ResumableScan:
             del self._scan.pools[pool_id]
         self._scan.progressed = now_text()
         if len(self._scan.complete) < self._pool_count and time.monotonic() >= self._not_before:
-            self._state.own["scan"] = dump_scan(self._scan)
+            self._keep()
             self._save()
 
     def leave_out(self, pool_id: str) -> None:
