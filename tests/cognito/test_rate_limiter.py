@@ -3,45 +3,20 @@
 from __future__ import annotations
 
 import threading
-from itertools import chain, pairwise, repeat
+from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tap_cognito.cognito import rate_limiter as module
 from tap_cognito.cognito.rate_limiter import Cancelled, RateLimiter
+from tests.support.clocks import PATIENCE, Clock, gaps, slots
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 LIMIT = 20.0
-PATIENCE = 10
-"""Seconds after which a thread is taken to hang."""
-
-
-class Clock(threading.Event):
-    """A clock that only moves during a wait: the `stop` of a wait that takes no time."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.now = 100.0
-        self.waiters: list[threading.Thread] = []
-        self.oversleeps: Iterator[float] = repeat(0.0)
-        self.runs = threading.Event()
-        self.runs.set()
-
-    def monotonic(self) -> float:
-        """Seconds of this clock."""
-        return self.now
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Let the time pass."""
-        assert timeout is not None
-        self.runs.wait(PATIENCE)
-        self.waiters.append(threading.current_thread())
-        self.now += timeout + next(self.oversleeps)
-        return self.is_set()
 
 
 @pytest.fixture
@@ -50,20 +25,6 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(module, "time", clock)
     return clock
-
-
-def slots(limiter: RateLimiter, clock: Clock, count: int) -> list[float]:
-    """Take slots as fast as they come, and return when that was."""
-    taken = []
-    for _ in range(count):
-        limiter.acquire(clock)
-        taken.append(clock.now)
-    return taken
-
-
-def gaps(taken: list[float]) -> list[float]:
-    """Seconds from each slot to the next."""
-    return [later - earlier for earlier, later in pairwise(taken)]
 
 
 def rate(limiter: RateLimiter, clock: Clock) -> float:

@@ -7,6 +7,7 @@ import json
 import socket
 import time
 from collections import Counter
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +17,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from emulator import AWS_QUOTAS, FAULTS, OPERATORS, Emulator, Faults, Pool
+from emulator import AWS_QUOTAS, FAULTS, OPERATORS, Emulator, Faults, Pool, faults
 from tests.support.emulated import client, code, names, seen
 from tests.support.waiting import wait_until
 
@@ -84,7 +85,7 @@ def test_latency_is_added_to_each_answer(emulator: Emulator) -> None:
     emulator.latency = 0.1
     cognito = client(emulator)
     cognito.list_groups(UserPoolId=emulator.pool.id)
-    assert 0.1 <= emulator.log.seconds() < 1
+    assert emulator.log.seconds() >= 0.1
 
 
 def test_denied_actions_are_refused_in_the_words_of_aws(emulator: Emulator) -> None:
@@ -212,17 +213,16 @@ def test_throttling_comes_in_bursts() -> None:
     assert all(run % 5 == 0 for run in runs)
 
 
-def test_an_outage_lasts_its_seconds(emulator: Emulator) -> None:
+def test_an_outage_lasts_its_seconds(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """An outage fails every request until its time is over, and the log says so."""
     cognito = client(emulator)
-    emulator.outage(0.3)
-    start = time.monotonic()
-    wait_until(lambda: seen(cognito, emulator.pool.id) == "Users")
-    assert 0.3 <= time.monotonic() - start < 5
-    outcomes = [request.outcome for request in emulator.log.requests]
-    assert outcomes == ["outage"] * (len(outcomes) - 1) + ["ok"]
-    assert len(outcomes) > 2
-    assert {request.status for request in emulator.log.requests} == {503, 200}
+    emulator.outage(100)
+    began = time.monotonic()
+    for later in (0, 50, 99, 101):
+        monkeypatch.setattr(faults, "time", SimpleNamespace(monotonic=lambda: began + later))  # noqa: B023
+        seen(cognito, emulator.pool.id)
+    answers = [(request.outcome, request.status) for request in emulator.log.requests]
+    assert answers == [("outage", 503)] * 3 + [("ok", 200)]
 
 
 @pytest.mark.parametrize(

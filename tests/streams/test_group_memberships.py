@@ -9,24 +9,35 @@ import pytest
 from emulator import Emulator, Pool
 from tests.support.answers import records
 from tests.support.programs import emulator_config
+from tests.support.waiting import side_by_side
 
 
-@pytest.mark.parametrize(
-    ("groups", "members", "most"),
-    [(20, 90, 2.5), pytest.param(40, 300, 1.15, marks=pytest.mark.slow)],
-)
-def test_groups_are_read_at_the_pace_of_the_quota(
-    groups: int, members: int, most: float, capfd: pytest.CaptureFixture[str]
-) -> None:
-    """The requests take little longer than the quota demands, however long the round trip is."""
+def grouped(groups: int, members: int) -> Pool:
+    """A pool with so many groups of so many users each, who are in no other group."""
     pool = Pool(groups * members)
     pool.groups = {f"{n}": {"GroupName": f"{n}", "UserPoolId": pool.id} for n in range(groups)}
     for number in range(groups * members):
         pool.join(pool.username(number), f"{number % groups}")
+    return pool
+
+
+def test_groups_are_read_side_by_side(capfd: pytest.CaptureFixture[str]) -> None:
+    """However long the round trip is, sixteen groups are read at a time."""
+    respond = side_by_side("ListUsersInGroup", 16)
+    with Emulator(grouped(16, 61), respond=respond) as emulator:
+        assert len(records(emulator_config(emulator), capfd, "group_memberships")) == 16 * 61
+    assert emulator.log.count("ListUsersInGroup") == 2 * 16
+
+
+@pytest.mark.slow
+def test_groups_are_read_at_the_pace_of_the_quota(capfd: pytest.CaptureFixture[str]) -> None:
+    """The requests take little longer than the quota demands, however long the round trip is."""
+    groups, members = 40, 300
+    pool = grouped(groups, members)
     with Emulator(pool, latency=0.12, quotas={"UserList": 30}) as emulator:
         config: dict[str, Any] = emulator_config(emulator, max_requests_per_second=30)
         found = records(config, capfd, "group_memberships")
     assert len(found) == groups * members
     requests = emulator.log.count("ListUsersInGroup")
     assert requests == groups * -(-members // 60)
-    assert emulator.log.seconds(operation="ListUsersInGroup") < most * requests / 30
+    assert emulator.log.seconds(operation="ListUsersInGroup") < 1.15 * requests / 30

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from emulator import Emulator, Pool
+from tap_cognito.cognito import rate_limiter
 from tap_cognito.config.settings import PERSONAL_COLUMNS
 from tap_cognito.errors import AccessDeniedError, TapCognitoError
 from tap_cognito.replication.per_user import PerUserStream
@@ -15,6 +16,7 @@ from tap_cognito.streams import STREAMS
 from tap_cognito.tap import TapCognito
 from tests.support.answers import Api, expected, in_order, records
 from tests.support.catalogs import selected
+from tests.support.clocks import Clock, gaps, slots
 from tests.support.emulated import client
 from tests.support.messages import records_of
 from tests.support.programs import emulator_config
@@ -170,3 +172,27 @@ def test_ids_of_sessions_are_hashed(emulator: Emulator, capfd: pytest.CaptureFix
     text = json.dumps(records(emulator_config(emulator), capfd, "user_sessions"))
     assert ids
     assert not any(one in text for one in ids)
+
+
+@pytest.mark.parametrize(
+    ("setting", "operation"),
+    [
+        ("max_requests_per_second", "ListUsers"),
+        ("max_requests_per_second", "ListUsersInGroup"),
+        ("user_mfa_requests_per_second", "AdminGetUser"),
+        ("user_mfa_requests_per_second", "AdminGetUserAuthFactors"),
+        ("user_details_requests_per_second", "AdminListDevices"),
+        ("user_details_requests_per_second", "AdminListUserAuthEvents"),
+        ("user_details_requests_per_second", "AdminListUserSessions"),
+    ],
+)
+def test_each_pace_is_that_of_its_setting(
+    setting: str, operation: str, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Requests on users are as far apart as their own setting says."""
+    clock = Clock()
+    monkeypatch.setattr(rate_limiter, "time", clock)
+    tap = TapCognito(config=emulator_config(emulator, **{setting: 7}))
+    (region,) = tap.find_pools()
+    (limiter,) = region.client.quotas.limiters(operation, emulator.pool.id)
+    assert gaps(slots(limiter, clock, 20)) == pytest.approx([1 / 7] * 19)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,11 +18,14 @@ from tests.support.emulated import client
 from tests.support.listings import pool_of
 from tests.support.messages import messages_of
 from tests.support.programs import emulator_config
+from tests.support.waiting import side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 pytestmark = pytest.mark.whole_pools
+
+OPERATION = "AdminGetUserAuthFactors"
 
 
 def read(
@@ -40,23 +42,11 @@ def answered(emulator: Emulator) -> list[dict[str, Any]]:
     return rows
 
 
-def test_users_are_asked_for_side_by_side_at_the_pace(capfd: pytest.CaptureFixture[str]) -> None:
-    """The setting decides how long a run takes, not the round trip, and is never exceeded."""
-    count, pace = 240, 80
-    with Emulator(Pool(count), latency=0.15) as emulator:
-        began = time.monotonic()
-        found = read(emulator, capfd, user_mfa_requests_per_second=pace)
-        seconds = time.monotonic() - began
-    assert len(found) == count
-    assert seconds < 2 * count / pace  # one after the other they take twelve times as long
-    assert emulator.log.count("AdminGetUserAuthFactors") == count
-    assert count / emulator.log.seconds(operation="AdminGetUserAuthFactors") < 1.1 * pace
-
-
-def test_sixteen_requests_at_most_are_under_way(capfd: pytest.CaptureFixture[str]) -> None:
-    """However many users wait, at most sixteen requests are sent at a time."""
-    with Emulator(Pool(120), latency=0.05) as emulator:
-        read(emulator, capfd)
+def test_sixteen_users_are_asked_for_side_by_side(capfd: pytest.CaptureFixture[str]) -> None:
+    """However long the round trip is, sixteen requests are under way at a time, and no more."""
+    respond = side_by_side(OPERATION, 16)
+    with Emulator(Pool(96), latency=0.02, respond=respond) as emulator:
+        assert len(read(emulator, capfd)) == 96
     ends = [(request.received, 1) for request in emulator.log.requests]
     ends += [(request.answered, -1) for request in emulator.log.requests]
     counts = itertools.accumulate(change for _, change in sorted(ends))
@@ -69,7 +59,7 @@ def test_users_do_not_pile_up(capfd: pytest.CaptureFixture[str]) -> None:
         read(emulator, capfd)
     waiting, most = 0, 0
     for request in emulator.log.requests:
-        waiting += {"ListUsers": 60, "AdminGetUserAuthFactors": -1}.get(request.operation, 0)
+        waiting += {"ListUsers": 60, OPERATION: -1}.get(request.operation, 0)
         most = max(most, waiting)
     assert most <= 60 + parallel.CONCURRENCY
     assert waiting == 0
@@ -90,7 +80,7 @@ def test_each_user_comes_once(fault: str, capfd: pytest.CaptureFixture[str]) -> 
         for name, value in FAULTS[fault].items():
             setattr(emulator, name, value)
         assert read(emulator, capfd) == rows
-        assert emulator.log.count("AdminGetUserAuthFactors") == 400
+        assert emulator.log.count(OPERATION) == 400
 
 
 def test_a_filter_decides_who_is_asked_for(capfd: pytest.CaptureFixture[str]) -> None:
@@ -99,14 +89,14 @@ def test_a_filter_decides_who_is_asked_for(capfd: pytest.CaptureFixture[str]) ->
         names = {user["Username"] for user in emulator.pool.users() if not user["Enabled"]}
         rows = [row for row in answered(emulator) if row["username"] in names]
         assert read(emulator, capfd, user_filter='status = "Disabled"') == rows
-        assert emulator.log.by_operation().keys() == {"ListUsers", "AdminGetUserAuthFactors"}
+        assert emulator.log.by_operation().keys() == {"ListUsers", OPERATION}
     assert rows
 
 
 def test_the_end_is_in_sight() -> None:
     """The progress knows the number of users from the first record on."""
     with Emulator(Pool(130)) as emulator:
-        source = UserDetails(pool_of(emulator), Alternatives(Detail("AdminGetUserAuthFactors")))
+        source = UserDetails(pool_of(emulator), Alternatives(Detail(OPERATION)))
         batches = parallel.read([[source]], lambda _, items: items)
         assert {batch.source.checkpoint.estimate for batch in batches if batch.records} == {130}
 

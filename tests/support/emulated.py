@@ -12,7 +12,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from emulator import Emulator, Pool
+from emulator import Emulator, Pool, people
 from tests.support.paths import ROOT
 
 if TYPE_CHECKING:
@@ -55,6 +55,19 @@ def pages(emulator: Emulator, **parameters: Any) -> Iterator[list[dict[str, Any]
         if "PaginationToken" not in page:
             return
         token = {"PaginationToken": page["PaginationToken"]}
+
+
+def made_users(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return the list to which each emulated user that is made from now on adds its ordinal."""
+    made: list[int] = []
+    make = people.user
+
+    def note(ordinal: int, key: bytes) -> str:
+        made.append(ordinal)
+        return make(ordinal, key)
+
+    monkeypatch.setattr(people, "user", note)
+    return made
 
 
 def names(emulator: Emulator, **parameters: Any) -> list[str]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from emulator.wire import Wire
 
 
 def wait_until(
@@ -23,3 +26,25 @@ def wait_until(
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(every)
+
+
+def side_by_side(
+    operation: str, count: int, *, seconds: float = 20
+) -> Callable[[str, Wire, Callable[[], str]], str]:
+    """Hold an emulator's answers back until so many requests of an operation wait for theirs.
+
+    It is for `respond`. A reader that doesn't send as many at a time doesn't get on.
+
+    Args:
+        operation: The operation; others are answered at once.
+        count: How many requests; their number must be a multiple of it.
+        seconds: How long one waits for the others before it fails.
+    """
+    gate = threading.Barrier(count, timeout=seconds)
+
+    def respond(asked: str, _: Wire, carry_out: Callable[[], str]) -> str:
+        if asked == operation:
+            gate.wait()
+        return carry_out()
+
+    return respond
