@@ -80,13 +80,6 @@ _KINDS = {
 _TRANSIENT_STATUS = {HTTPStatus.REQUEST_TIMEOUT}
 """Beside those of botocore: 500, 502, 503 and 504."""
 
-_TRANSIENT_WITHOUT_CODE = {
-    *(HTTPStatus.MOVED_PERMANENTLY, HTTPStatus.FOUND, HTTPStatus.SEE_OTHER),
-    *(HTTPStatus.TEMPORARY_REDIRECT, HTTPStatus.PERMANENT_REDIRECT, HTTPStatus.FORBIDDEN),
-    *(HTTPStatus.NOT_FOUND, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.TOO_EARLY),
-}
-"""Those that a proxy answers, not AWS, if there is no code: botocore takes the status for it."""
-
 _CODE = re.compile(r"[\w.]{1,80}")
 
 
@@ -119,9 +112,20 @@ def classify(error: BaseException) -> ErrorKind:
         return ErrorKind.THROTTLED
     if status in _TRANSIENT_STATUS or TransientRetryableChecker().is_retryable(context):
         return ErrorKind.TRANSIENT
-    if status in _TRANSIENT_WITHOUT_CODE and error_code(error) == str(status):
-        return ErrorKind.TRANSIENT
-    return ErrorKind.OTHER
+    return ErrorKind.TRANSIENT if is_page(error) else ErrorKind.OTHER
+
+
+def is_page(error: BaseException) -> bool:
+    """Return whether a proxy or another server refused a request, not AWS, which gives a code.
+
+    Args:
+        error: What boto3 raised.
+    """
+    status = http_status(error)
+    is_refusal = HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.INTERNAL_SERVER_ERROR
+    # Where there is no code botocore takes the status for it. AWS itself may answer 400.
+    without_code = error_code(error) == str(status)
+    return is_refusal and status != HTTPStatus.BAD_REQUEST and without_code
 
 
 def error_code(error: BaseException) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from botocore.exceptions import ParamValidationError
 
-from tap_cognito.error_codes import ErrorKind, error_code, http_status
+from tap_cognito.error_codes import ErrorKind, error_code, http_status, is_page
 from tap_cognito.errors import (
     AccessDeniedError,
     CredentialsError,
@@ -120,12 +120,13 @@ def cause(error: Exception) -> str:
 
 
 def _unavailable(error: Exception, request: Request) -> TapCognitoError:
-    if http_status(error):
-        return UnavailableError(
-            f"{request.operation} keeps failing with {cause(error)}: "
-            "AWS or a proxy is unavailable; retry later"
-        )
     url = request.client.meta.endpoint_url
+    if http_status(error):
+        advice = "AWS or a proxy is unavailable; retry later"
+        if is_page(error):
+            where = _what_leads_to(url, request.endpoint_url)
+            advice = explain_unconnected(error, url) or f"that isn't AWS's answer; check {where}"
+        return UnavailableError(f"{request.operation} keeps failing with {cause(error)}: {advice}")
     return UnansweredError(
         explain_unconnected(error, url)
         or f"no answer from {origin(url)} ({cause(error)}): check "

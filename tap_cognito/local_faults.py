@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ProxyConnectionError, SSLError
 from botocore.utils import get_environ_proxies
 
 from tap_cognito import urls
+from tap_cognito.error_codes import is_page
 from tap_cognito.errors import TapCognitoError
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 _PROFILES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
 
 _BUNDLES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
+
+_AWS = "https://aws.amazon.com"
+"""Any host of AWS: the same proxy leads to all, but for NO_PROXY."""
 
 _FROM_ELSEWHERE = "AWS_ENDPOINT_URL, its variant for the service, or `endpoint_url` of the profile"
 
@@ -109,7 +113,7 @@ def explain_unconnected(error: BaseException, url: str) -> str | None:
 
     Args:
         error: What boto3 raised.
-        url: Where the request was to be sent.
+        url: Where the request was to be sent; empty if that isn't known.
 
     Returns:
         One line, or `None` if it wasn't a certificate or a proxy.
@@ -122,13 +126,15 @@ def explain_unconnected(error: BaseException, url: str) -> str | None:
             "AWS_CA_BUNDLE, or `ca_bundle` of the AWS profile, to the certificates of its issuer "
             "(a proxy that reads TLS has its own)"
         )
-    if isinstance(error, ProxyConnectionError):
-        name, proxy = proxy_of(url) or ("HTTPS_PROXY", "")
-        return (
-            f"the proxy {urls.origin(proxy)} of {name} can't be reached or refuses: check {name}, "
-            f"or add the host of {urls.origin(url)} to NO_PROXY"
-        )
-    return None
+    found = proxy_of(url or _AWS)
+    if not found or not (isinstance(error, ProxyConnectionError) or is_page(error)):
+        return None
+    name, proxy = found
+    fault = "answers in AWS's place" if is_page(error) else "can't be reached or refuses"
+    host = f"the host of {urls.origin(url)}" if url else "the host that is asked"
+    return (
+        f"the proxy {urls.origin(proxy)} of {name} {fault}: check {name}, or add {host} to NO_PROXY"
+    )
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

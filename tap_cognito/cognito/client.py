@@ -28,7 +28,7 @@ from tap_cognito.cognito.responses import (
     parse,
     receive,
 )
-from tap_cognito.error_codes import ErrorKind, classify
+from tap_cognito.error_codes import ErrorKind, classify, is_page
 from tap_cognito.error_messages import Request, cause, from_botocore
 from tap_cognito.errors import TapCognitoError
 from tap_cognito.local_faults import make_client
@@ -46,7 +46,7 @@ RETRY_SECONDS = 60.0
 """Seconds for which a failing request is retried; a throttled one is retried without limit."""
 
 START_SECONDS = 10.0
-"""The same before the first connection was ever made: then a setting is probably wrong."""
+"""The same before AWS was ever reached: then a setting is probably wrong."""
 
 CONNECT_TIMEOUT = 5
 READ_TIMEOUT = 10
@@ -191,7 +191,7 @@ class CognitoClient:
     def _note_failure(self, began: float | None, error: Exception) -> float:
         """Return when a request began to fail: no request outlives a complete outage."""
         with self._lock:
-            self._has_connected |= not isinstance(error, _UNCONNECTED)
+            self._has_connected |= not (isinstance(error, _UNCONNECTED) or is_page(error))
             now = time.monotonic()
             if self._failing_since is None:
                 self._failing_since = now

@@ -114,7 +114,7 @@ def test_a_body_that_is_no_object_is_no_bug(
     read(served, status, body)
 
 
-@pytest.mark.parametrize("status", [301, 307, 403, 404, 413, 425, 429, 502, 503])
+@pytest.mark.parametrize("status", [301, 307, 401, 403, 404, 405, 407, 413, 425, 429, 502, 503])
 @pytest.mark.parametrize("body", [b"<html>Blocked</html>", b"[]"])
 def test_a_page_of_a_proxy_is_transient(
     served: tuple[_Server, UserPool], status: int, body: bytes

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from datetime import datetime, timedelta, timezone
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,11 +25,11 @@ from tap_cognito.errors import CredentialsError, TapCognitoError
 from tap_cognito.identity import credentials
 from tap_cognito.identity.credentials import create_session
 from tap_cognito.tap import TapCognito
-from tests.support.identities import KEY_ID, TEMPORARY, TEMPORARY_SIGNER
+from tests.support.identities import IN_ROLE, KEY_ID, TEMPORARY, TEMPORARY_SIGNER
 from tests.support.tls import server_context
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 POOL = "us-east-1_AbCdEf123"
@@ -148,6 +149,73 @@ def test_a_proxy_that_cannot_be_used_is_named(
     assert words in text
     assert "planted" not in text
     assert "endpoint_url" not in text
+
+
+class _Refusing(BaseHTTPRequestHandler):
+    """Answers all requests with the status of its server, which lists their first lines."""
+
+    server: Any
+
+    def do_CONNECT(self) -> None:
+        self.do_POST()
+
+    def do_POST(self) -> None:
+        self.server.asked.append(self.requestline)
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.wfile.write(b"HTTP/1.1 %d No\r\n\r\n<html>" % self.server.status)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def proxy() -> Iterator[Any]:
+    """A proxy that refuses all."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Refusing) as server:
+        refusing: Any = server
+        refusing.asked, refusing.url = [], f"http://127.0.0.1:{server.server_address[1]}"
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        yield refusing
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("status", [302, 401, 403, 404, 405, 407])
+@pytest.mark.parametrize(
+    ("name", "endpoint_url"), [("HTTPS_PROXY", None), ("http_proxy", "http://127.0.0.1:1")]
+)
+@pytest.mark.usefixtures("impatient")
+def test_a_proxy_that_refuses_is_named(
+    status: int, name: str, endpoint_url: str | None, proxy: Any, variable: Any
+) -> None:
+    """By its variable, and soon; one on this machine is used for HTTP too."""
+    proxy.status = status
+    variable(f"{name}={proxy.url}")
+    variable("no_proxy=")
+    text = refusal(endpoint_url)
+    assert f"the proxy {proxy.url} of {name} " in text
+    assert f"check {name}, or add the host of " in text
+    asked = f"POST {endpoint_url}/" if endpoint_url else "CONNECT cognito-idp.us-east-1.amazonaws"
+    assert proxy.asked
+    assert all(line.startswith(asked) for line in proxy.asked)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_server_that_is_not_cognito_is_told_by_its_status(proxy: Any) -> None:
+    """And by what leads to it, without a minute of retries."""
+    proxy.status = 404
+    text = refusal(proxy.url)
+    assert "HTTP status 404 (404): that isn't AWS's answer; check `endpoint_url`" in text
+    assert len(proxy.asked) > 1
+
+
+def test_a_proxy_that_keeps_credentials_away_is_named(variable: Callable[[str], str]) -> None:
+    """Also where nobody says which host was asked."""
+    variable("HTTPS_PROXY=http://127.0.0.1:1")
+    text = refusal(None, **IN_ROLE)
+    assert "no credentials: the proxy http://127.0.0.1:1 of HTTPS_PROXY can't be reached" in text
+    assert "invalid" not in text
 
 
 @pytest.mark.usefixtures("impatient")

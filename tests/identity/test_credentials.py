@@ -7,7 +7,6 @@ import fnmatch
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 import threading
@@ -56,7 +55,7 @@ from tests.support.identities import (
     SecretStores,
 )
 from tests.support.paths import ROOT
-from tests.support.programs import TIMEOUT, run_program, run_tap
+from tests.support.programs import run_program, run_tap
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -610,28 +609,6 @@ def test_what_is_for_this_machine_is_not_sent_through_a_proxy_elsewhere(
         assert "planted" not in run.stderr
         assert not emulator.log.requests
     assert run.returncode == (shown != ""), run.stderr
-
-
-@pytest.mark.programs
-def test_a_proxy_on_this_machine_is_used(emulator: Emulator) -> None:
-    """A proxy at a loopback address is allowed for HTTP."""
-    with socket.create_server(("127.0.0.1", 0)) as proxy:
-        proxy.settimeout(TIMEOUT)
-        url = f"127.0.0.1:{proxy.getsockname()[1]}"
-        asked: list[bytes] = []
-
-        def refuse() -> None:
-            connection, _ = proxy.accept()
-            with connection:
-                asked.append(connection.recv(1 << 16))
-                connection.sendall(b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n")
-
-        thread = threading.Thread(target=refuse)
-        thread.start()
-        run = run_tap(config(emulator, **TEMPORARY), env={"no_proxy": "", "http_proxy": url})
-        thread.join()
-    assert run.returncode == 1
-    assert asked[0].startswith(f"POST {emulator.url}/ ".encode())
 
 
 @pytest.mark.usefixtures("environ")
