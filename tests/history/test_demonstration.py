@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from quickstart.postgres import Postgres
 
 DOCUMENT = "docs/history.md"
-(ERASE,) = blocks(DOCUMENT, "sql", "Erase a person")
+ERASE, ACCOUNTS = blocks("docs/erasure.md", "sql", "The statement")
 (COMMANDS,) = blocks(DOCUMENT, "sh", "Your pool")
 
 
@@ -71,7 +71,9 @@ def test_a_person_is_erased_by_one_statement(played: Database) -> None:
     assert theirs["cognito_history.users_snapshot"] > 1
     assert theirs["cognito.users"] == 2
     with played.connect() as connection:
-        connection.execute(ERASE.replace("ada.0", person[0]).encode())
+        accounts = connection.execute(ACCOUNTS.replace("ada.0", person[0]).encode()).fetchall()
+        assert {name for (name,) in accounts} == set(person)
+        connection.execute(ERASE.replace("ada.0", "', '".join(person)).encode())
     assert set(count(whose).values()) == {0}
     assert count("true") == {table: before[table] - theirs[table] for table in before}
 

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from tests.support.tables import Database
 
-SETUP, AS_OF, ERASE = blocks("docs/history.md", "sql", "Without dbt")
+SETUP, AS_OF = blocks("docs/history.md", "sql", "Without dbt")
+ERASE, _ = blocks("docs/erasure.md", "sql", "The statement")
 HISTORY = "cognito.users_history"
 
 
