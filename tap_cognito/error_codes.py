@@ -103,6 +103,8 @@ def classify(error: BaseException) -> ErrorKind:
     kind = _KINDS.get(error_code(error))
     if kind:
         return kind
+    if status == HTTPStatus.NOT_IMPLEMENTED:
+        return ErrorKind.UNSUPPORTED
     context = RetryContext(
         attempt_number=1,
         parsed_response=error.response,

@@ -52,6 +52,11 @@ class UnsupportedError(TapCognitoError):
     """The endpoint doesn't know the operation."""
 
 
+NOT_TO_BE_HAD = (AccessDeniedError, NotEnabledError, UnavailableError, UnsupportedError)
+"""An operation may not be called, isn't offered in the region, or isn't known to the endpoint,
+which may answer with a server error then."""
+
+
 class InvalidParameterError(TapCognitoError):
     """Cognito refused a parameter: a filter it doesn't know, or a token that has expired."""
 

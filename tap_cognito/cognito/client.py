@@ -48,6 +48,10 @@ RETRY_SECONDS = 60.0
 START_SECONDS = 10.0
 """The same before AWS was ever reached: then a setting is probably wrong."""
 
+UNKNOWN_SECONDS = 5.0
+"""The same for an operation that can be done without and was never answered: the endpoint may not
+know it, and emulators answer with a server error then."""
+
 CONNECT_TIMEOUT = 5
 READ_TIMEOUT = 10
 """Seconds without a byte."""
@@ -94,6 +98,7 @@ class CognitoClient:
         self._lock = threading.Lock()
         self._failing_since: float | None = None
         self._has_connected = False
+        self._answered: set[str] = set()
         config = Config(
             connect_timeout=CONNECT_TIMEOUT,
             read_timeout=READ_TIMEOUT,
@@ -134,6 +139,8 @@ class CognitoClient:
         parameters: Mapping[str, Any],
         cancel: threading.Event,
         max_throttles: int | None = None,
+        *,
+        is_dispensable: bool = False,
     ) -> dict[str, Any]:
         """Send one request, and retry it as needed.
 
@@ -142,6 +149,7 @@ class CognitoClient:
             parameters: Its parameters.
             cancel: Ends every wait when it is set.
             max_throttles: How often it may be throttled; `None` for without limit.
+            is_dispensable: Whether it can be done without.
 
         Returns:
             The response.
@@ -162,7 +170,7 @@ class CognitoClient:
             except (BotoCoreError, ClientError, TruncatedResponseError) as error:
                 kind = _kind(error)
                 if kind is not ErrorKind.TRANSIENT:
-                    self._note_answer()
+                    self._note_answer(operation)
                 if kind is ErrorKind.THROTTLED:
                     throttles += 1
                     _slow_down(operation, limiters, throttles)
@@ -171,22 +179,29 @@ class CognitoClient:
                         continue
                 failures += 1
                 began = self._note_failure(began, error)
-                limit = RETRY_SECONDS if self._has_connected else START_SECONDS
+                limit = self._patience(operation, is_dispensable=is_dispensable)
                 if kind is not ErrorKind.TRANSIENT or time.monotonic() - began > limit:
                     raise self._explain(error, kind, operation, parameters) from None
                 if failures > 1:
                     reason = cause(error)
                     logger.info("%s failed %s times, retrying: %s", operation, failures, reason)
             else:
-                self._note_answer()
+                self._note_answer(operation)
                 return answer
             backoff = min(MAX_BACKOFF, _BASE_BACKOFF * 2 ** (failures - 1))
             if cancel.wait(random.random() * backoff):  # noqa: S311 - jitter
                 raise Cancelled
 
-    def _note_answer(self) -> None:
+    def _patience(self, operation: str, *, is_dispensable: bool) -> float:
+        if not self._has_connected:
+            return START_SECONDS
+        is_known = operation in self._answered or not is_dispensable
+        return RETRY_SECONDS if is_known else UNKNOWN_SECONDS
+
+    def _note_answer(self, operation: str) -> None:
         self._failing_since = None
         self._has_connected = True
+        self._answered.add(operation)
 
     def _note_failure(self, began: float | None, error: Exception) -> float:
         """Return when a request began to fail: no request outlives a complete outage."""

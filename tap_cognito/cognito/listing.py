@@ -105,6 +105,7 @@ class Listing:
         max_pages: How many pages to read; `None` for all.
         max_throttles: How often a request may be throttled before the listing fails; `None` for any
             number. For what can be done without.
+        is_dispensable: Whether an operation that was never answered is given up soon.
     """
 
     client: CognitoClient
@@ -116,6 +117,7 @@ class Listing:
     token: str | None = None
     max_pages: int | None = None
     max_throttles: int | None = None
+    is_dispensable: bool = False
 
     @property
     def name(self) -> str:
@@ -134,6 +136,10 @@ class Listing:
     def optional(self) -> Self:
         """The same listing, given up when it is throttled again and again."""
         return replace(self, max_throttles=_PATIENCE)
+
+    def dispensable(self) -> Self:
+        """The same listing, given up soon where the endpoint doesn't seem to know the operation."""
+        return replace(self, is_dispensable=True)
 
     def with_context(self, **context: Any) -> Self:
         """The same listing, with members that every item gets in addition to its own."""
@@ -193,7 +199,13 @@ class Listing:
     def _page(self, request: Mapping[str, Any], cancel: threading.Event, attempts: int) -> Page:
         for attempt in itertools.count(1):
             try:
-                answer = self.client.call(self.operation, request, cancel, self.max_throttles)
+                answer = self.client.call(
+                    self.operation,
+                    request,
+                    cancel,
+                    self.max_throttles,
+                    is_dispensable=self.is_dispensable,
+                )
                 break
             except InvalidParameterError:
                 if attempt == attempts:

@@ -37,6 +37,7 @@ MAX_SECONDS = 30.0
 _CHUNK = 1 << 16
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _DATES = {
+    "ClientSecretCreateDate",
     "CreateDate",
     "CreationDate",
     "DeviceCreateDate",

@@ -18,14 +18,11 @@ from tap_cognito.cognito.filters import FilterCheck, equals
 from tap_cognito.cognito.listing import PAGE_SIZE, LoopDetector
 from tap_cognito.cognito.source import MISSES, SentItems, Source, unfound
 from tap_cognito.errors import (
-    AccessDeniedError,
+    NOT_TO_BE_HAD,
     FeatureUnavailableError,
     InvalidParameterError,
-    NotEnabledError,
     ResourceNotFoundError,
     TapCognitoError,
-    UnavailableError,
-    UnsupportedError,
 )
 
 if TYPE_CHECKING:
@@ -33,10 +30,6 @@ if TYPE_CHECKING:
 
     from tap_cognito.cognito.client import CognitoClient
     from tap_cognito.cognito.listing import Item, Listing, Page, UserPool
-
-_NOT_TO_BE_HAD = (AccessDeniedError, NotEnabledError, UnavailableError, UnsupportedError)
-"""An operation may not be called, isn't offered in the region, or isn't known to the endpoint,
-which may answer with a server error then."""
 
 _UNKNOWN = (
     "a user whom ListUsers lists isn't found, and the endpoint can't be asked whether the user is "
@@ -75,6 +68,10 @@ class Alternatives:
         """Return the best operation that wasn't refused in a region."""
         return self._details[self._refused.get(client, 0)]
 
+    def is_last(self, client: CognitoClient) -> bool:
+        """Whether there is no other operation than the best one."""
+        return self.best(client) is self._details[-1]
+
     def refuse(self, client: CognitoClient, operation: str, error: TapCognitoError) -> None:
         """Take the next operation in a region.
 
@@ -84,7 +81,7 @@ class Alternatives:
         first = self._errors.setdefault(client, error)
         if operation != self.best(client).operation:
             return  # an answer that was under way
-        if self.best(client) is self._details[-1]:
+        if self.is_last(client):
             raise first
         self._refused[client] = self._refused.get(client, 0) + 1
         logger.info(
@@ -184,7 +181,7 @@ class UserDetails(Source):
             raise TapCognitoError(_UNKNOWN) from None
         elif listing.name not in self._pending:
             raise error
-        elif isinstance(error, _NOT_TO_BE_HAD):
+        elif isinstance(error, NOT_TO_BE_HAD):
             self._refuse(listing, error)
         elif isinstance(error, FeatureUnavailableError) and not self._has_items:
             super().fail(listing, error)
@@ -276,6 +273,8 @@ class UserDetails(Source):
             listing = make(Username=name)
             if detail.result:
                 listing = listing.with_context(Username=name)
+            if not self._alternatives.is_last(self._pool.client):
+                listing = listing.dispensable()
             self._pending[listing.name] = name
             self.read([listing])
 

@@ -6,11 +6,14 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 from tap_cognito.dates import format_date, parse_date
+from tap_cognito.errors import TapCognitoError, quoted
 from tap_cognito.replication.scope import changes
 
 if TYPE_CHECKING:
     import logging
     from collections.abc import Iterable
+
+    from singer_sdk import Stream
 
     from tap_cognito.cognito.listing import Item
     from tap_cognito.replication.scope import Scope
@@ -31,6 +34,38 @@ _OLDER = (
     "starting_replication_value",
 )
 """Where older versions and the SDK keep bookmarks."""
+
+
+def check_replication(stream: Stream, column: str | None, *, is_selected: bool) -> None:
+    """Refuse a replication that a stream doesn't have.
+
+    Args:
+        stream: A stream that isn't to be replicated by FULL_TABLE.
+        column: The column that its increments go by; `None` if it has no increments.
+        is_selected: Whether this column is selected.
+
+    Raises:
+        TapCognitoError: If it has another method or key, or the column isn't selected.
+    """
+    name = stream.name
+    if stream.replication_method != "INCREMENTAL" or not column:
+        methods = "FULL_TABLE or INCREMENTAL" if column else "FULL_TABLE"
+        shown = quoted(stream.replication_method, "of this name")
+        raise TapCognitoError(
+            f"`{name}` has no replication method {shown}: "
+            f"set `replication-method` to {methods} in the catalog"
+        )
+    if stream.replication_key not in {column, None}:
+        shown = quoted(stream.replication_key or "", "of this name")
+        raise TapCognitoError(
+            f"`{name}` has no replication key {shown}: "
+            f"set `replication-key` to {column} in the catalog"
+        )
+    if not is_selected:
+        raise TapCognitoError(
+            f"`{name}` is replicated by increments of {column}, which isn't selected: select "
+            f"`{name}.{column}`, or use FULL_TABLE"
+        )
 
 
 class Bookmarks:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import TypeAlias
 
+    from tap_cognito.cognito.enriched import Extra
     from tap_cognito.cognito.listing import Item
 
     _Tree: TypeAlias = dict[str, "_Tree"]
@@ -28,6 +29,8 @@ class Column(NamedTuple):
     description: str
     value: Callable[[Item], Any]
     """Makes its value, ready for JSON, from an item of the API."""
+    extra: Extra | None = None
+    """The operation that is called for each item if the column is selected."""
 
     @property
     def schema(self) -> dict[str, Any]:
@@ -102,6 +105,22 @@ def date(name: str, member: str, description: str) -> Column:
     """Make a timestamp column."""
     schema = {"type": ["string", "null"], "format": "date-time"}
     return Column(name, schema, description, lambda item: timestamp(item, member))
+
+
+def of_extra(extra: Extra, column: Column, within: Callable[[list[Item]], Item]) -> Column:
+    """Make a column of what a further operation returns; it is null where there is no answer.
+
+    Args:
+        extra: The operation.
+        column: The column of an item that it returns.
+        within: Finds this item, or makes one, among those that it returned.
+    """
+
+    def value(item: Item) -> Any:
+        found = item.get(extra.operation)
+        return None if found is None else column.value(within(found))
+
+    return column._replace(value=value, extra=extra)
 
 
 def _column(name: str, kind: str, member: str, description: str) -> Column:

@@ -12,15 +12,15 @@ from singer_sdk.mapper import RemoveRecordTransform
 
 from tap_cognito.cognito import parallel
 from tap_cognito.cognito.checkpoint import Checkpoint
+from tap_cognito.cognito.enriched import Enriched, Extras
 from tap_cognito.cognito.responses import malformed
 from tap_cognito.errors import (
     CredentialsError,
     ResourceNotFoundError,
     TapCognitoError,
     bug,
-    quoted,
 )
-from tap_cognito.replication.bookmarks import REPLICATION_KEY, Bookmarks
+from tap_cognito.replication.bookmarks import REPLICATION_KEY, Bookmarks, check_replication
 from tap_cognito.replication.columns import Column
 from tap_cognito.replication.progress import Outcome, Progress
 from tap_cognito.replication.scan import ResumableScan
@@ -102,6 +102,15 @@ class CognitoStream(SingerStream):
         known = self.effective_schema["properties"]
         return any(name in known and self.mask["properties", name] for name in names)
 
+    @cached_property
+    def extras(self) -> Extras:
+        """The operations that the selected columns need beside the source's."""
+        return Extras({column.extra: None for column in self.selected_columns if column.extra})
+
+    def _source(self, pool: UserPool, checkpoint: Checkpoint) -> Source:
+        source = self.source(pool, checkpoint)
+        return Enriched(source, pool, self.extras) if self.extras else source
+
     # Reading
 
     def get_records(
@@ -174,7 +183,7 @@ class CognitoStream(SingerStream):
 
     def _sources(self, region: Region, scan: ResumableScan) -> Iterator[Source]:
         return (
-            self.source(pool, scan.checkpoint(pool.id))
+            self._source(pool, scan.checkpoint(pool.id))
             for pool in region.pools()
             if not scan.is_complete(pool.id)
         )
@@ -221,7 +230,7 @@ class CognitoStream(SingerStream):
         used: set[str] = set()
         for region in self._regions():
             region.client.called.clear()
-            sources = [self.source(pool, Checkpoint()) for pool in region.pools(1)]
+            sources = [self._source(pool, Checkpoint()) for pool in region.pools(1)]
             for batch in parallel.read([sources], self._records):
                 if batch.error:
                     raise batch.error
@@ -274,27 +283,9 @@ class CognitoStream(SingerStream):
         super().apply_catalog(catalog)
         if not self.selected:
             return
-        self._check_replication()
-        self.replication_key = None if self.is_full_table else REPLICATION_KEY
-
-    def _check_replication(self) -> None:
         if self.is_full_table:
+            self.replication_key = None
             return
-        if self.replication_method != "INCREMENTAL" or not self.modified_key:
-            methods = "FULL_TABLE or INCREMENTAL" if self.modified_key else "FULL_TABLE"
-            shown = quoted(self.replication_method, "of this name")
-            raise TapCognitoError(
-                f"`{self.name}` has no replication method {shown}: "
-                f"set `replication-method` to {methods} in the catalog"
-            )
-        if self.replication_key not in {REPLICATION_KEY, None}:
-            shown = quoted(self.replication_key or "", "of this name")
-            raise TapCognitoError(
-                f"`{self.name}` has no replication key {shown}: "
-                f"set `replication-key` to {REPLICATION_KEY} in the catalog"
-            )
-        if not self.is_selected(REPLICATION_KEY):
-            raise TapCognitoError(
-                f"`{self.name}` is replicated by increments of {REPLICATION_KEY}, which isn't "
-                f"selected: select `{self.name}.{REPLICATION_KEY}`, or use FULL_TABLE"
-            )
+        key = REPLICATION_KEY if self.modified_key else None
+        check_replication(self, key, is_selected=self.is_selected(REPLICATION_KEY))
+        self.replication_key = key

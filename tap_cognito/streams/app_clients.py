@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tap_cognito.cognito.enriched import Extra
 from tap_cognito.cognito.source import Nested, OneListing
 from tap_cognito.replication.columns import (
     Column,
@@ -13,6 +14,7 @@ from tap_cognito.replication.columns import (
     json_array,
     json_object,
     key,
+    of_extra,
     text,
 )
 from tap_cognito.replication.stream import POOL_ID, CognitoStream
@@ -101,6 +103,44 @@ _DESCRIBED = (
 )
 """The columns that only DescribeUserPoolClient returns."""
 
+_SESSION = Extra("GetUserPoolClientSessionConfiguration", parameters=("ClientId",))
+_SECRETS = Extra("ListUserPoolClientSecrets", "ClientSecrets", parameters=("ClientId",))
+
+
+def _age(secrets: list[Item]) -> Item:
+    """Return how many secrets there are and since when, without their ids and values."""
+    dates = list(filter(None, (secret.get("ClientSecretCreateDate") for secret in secrets)))
+    return {
+        "Count": len(secrets),
+        "Oldest": min(dates, default=None),
+        "Newest": max(dates, default=None),
+    }
+
+
+_REQUESTED = (
+    of_extra(
+        _SESSION,
+        integer(
+            "sso_session_minutes",
+            "MaxValidityMinutes",
+            "How long after a sign-in users of other clients need no further one; 0 for never.",
+        ),
+        lambda found: found[0].get("SSOSession") or {},
+    ),
+    of_extra(_SECRETS, integer("secret_count", "Count", "How many secrets it has."), _age),
+    of_extra(
+        _SECRETS,
+        date("oldest_secret_created_at", "Oldest", "When the oldest of them was made, in UTC."),
+        _age,
+    ),
+    of_extra(
+        _SECRETS,
+        date("newest_secret_created_at", "Newest", "When the newest of them was made, in UTC."),
+        _age,
+    ),
+)
+"""The columns that cost a request more for each client, by one of two operations."""
+
 
 class AppClientsStream(CognitoStream):
     """The app clients of the pools."""
@@ -108,7 +148,7 @@ class AppClientsStream(CognitoStream):
     name = "app_clients"
     primary_keys = ("user_pool_id", "client_id")
     modified_key = "LastModifiedDate"
-    columns = (*_LISTED, *_DESCRIBED)
+    columns = (*_LISTED, *_DESCRIBED, *_REQUESTED)
 
     def source(self, pool: UserPool, checkpoint: Checkpoint) -> Source:
         """Read all app clients of the pool, and describe each only if a column needs it."""

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tap_cognito.cognito.enriched import Extra
 from tap_cognito.cognito.source import OneListing
-from tap_cognito.replication.columns import Column, date, integer, json_array, json_object, text
+from tap_cognito.replication.columns import (
+    Column,
+    date,
+    integer,
+    json_array,
+    json_object,
+    of_extra,
+    text,
+)
 from tap_cognito.replication.stream import POOL_ID, CognitoStream
 
 if TYPE_CHECKING:
@@ -232,6 +241,20 @@ _INTEGRATION: tuple[Column, ...] = (
     date("created_at", "CreationDate", "When the pool was created, in UTC."),
     date("updated_at", "LastModifiedDate", "When the pool was last changed, in UTC."),
 )
+_SESSIONS = Extra("GetUserPoolSessionConfiguration")
+_OF_SESSIONS: tuple[Column, ...] = (
+    of_extra(
+        _SESSIONS,
+        text("session_tracking", "UserSessionTracking", "Whether sessions are tracked: ENABLED."),
+        lambda found: found[0],
+    ),
+    of_extra(
+        _SESSIONS,
+        integer("max_sessions_per_user", "MaxPerUser", "The most sessions that a user may have."),
+        lambda found: found[0].get("TokenSession") or {},
+    ),
+)
+"""The columns that cost a request more."""
 
 
 class UserPoolStream(CognitoStream):
@@ -240,7 +263,7 @@ class UserPoolStream(CognitoStream):
     name = "user_pool"
     primary_keys = ("user_pool_id",)
     modified_key = "LastModifiedDate"
-    columns = (*_IDENTITY, *_SIGN_IN, *_ATTRIBUTES, *_MESSAGES, *_INTEGRATION)
+    columns = (*_IDENTITY, *_SIGN_IN, *_ATTRIBUTES, *_MESSAGES, *_INTEGRATION, *_OF_SESSIONS)
 
     def source(self, pool: UserPool, checkpoint: Checkpoint) -> Source:  # noqa: ARG002
         """Describe the pool."""

@@ -12,12 +12,15 @@ import botocore
 import botocore.session
 import pytest
 
-from tap_cognito.streams import NAMES
+from tap_cognito.streams import NAMES, STREAMS
 from tap_cognito.tap import TapCognito
 from tests.support.paths import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tap_cognito.cognito.enriched import Extra
+    from tap_cognito.replication.columns import Column
 
 pytestmark = pytest.mark.skipif(
     tuple(map(int, botocore.__version__.split(".")[:2])) < (1, 44),
@@ -64,6 +67,15 @@ LEFT_OUT: dict[str, dict[str, str]] = {
         "ClientSecretArn": "where the secret lies; `has_secret` says whether there is one",
         "AnalyticsConfiguration.ExternalId": _SECRET,
     },
+    "GetUserPoolClientSessionConfiguration": {"ClientId": "of the item"},
+    "ListUserPoolClientSecrets": {
+        "ClientSecretId": "counted; it begins with the client's id and ends with the date",
+        "ClientSecretValue": "the secret, though AWS says that it never lists one",
+    },
+    "DescribePointInTimeRecovery": {
+        **dict.fromkeys(("RestoreId", "RestoreStatus", "RestoreTimestamp"), "of the item"),
+        "RestorePreview": "how much it would have changed",
+    },
     "user_pool": {
         "SmsConfiguration.ExternalId": _SECRET,
         "SmsConfiguration.EumsSms.ExternalId": _SECRET,
@@ -72,7 +84,10 @@ LEFT_OUT: dict[str, dict[str, str]] = {
         "SmsMfaConfiguration.SmsConfiguration.ExternalId": _SECRET,
         "SmsMfaConfiguration.SmsConfiguration.EumsSms.ExternalId": _SECRET,
     },
-    "point_in_time_recoveries": {"RestorePreview": "how much it would have changed"},
+    "point_in_time_recoveries": {
+        "RestorePreview": "how much it would have changed",
+        "TriggerTimestamp": "listings lack it: it is asked for",
+    },
     "user_sessions": {
         "SessionId": "hashed: what it opens isn't documented",
         "OriginSessionId": "the id of another session, as it is",
@@ -81,10 +96,19 @@ LEFT_OUT: dict[str, dict[str, str]] = {
     "user_auth_events": {"EventFeedback.FeedbackDate": "the event itself is dated"},
     "user_devices": {"DeviceAttributes": "names are an allow-list of their own"},
 }
-"""The members of the API that are no columns, or not in one, each with its reason."""
+"""The members of the API that are no columns, or not in one, each with its reason.
+
+By stream, and by operation for what is asked for each item.
+"""
 
 MODEL = botocore.session.get_session().get_service_model("cognito-idp")
 TAP = TapCognito(config={"user_pool_id": "us-east-1_Any"})
+EXTRAS: dict[Extra, list[Column]] = {}
+"""What is asked for each item, and its columns."""
+for _stream in STREAMS:
+    for _column in vars(_stream).get("columns", ()):
+        if _column.extra:
+            EXTRAS.setdefault(_column.extra, []).append(_column)
 EPOCH = datetime(2000, 1, 1, tzinfo=timezone.utc)
 
 
@@ -118,6 +142,27 @@ def left_out(stream: str) -> Iterator[str]:
     every = [*columns.columns, *getattr(columns, "personal", ())]
     text = json.dumps([column.value(item) for column in every])
     return (path for path, value in filled.texts.items() if value not in text)
+
+
+def left_out_of_extra(extra: Extra) -> Iterator[str]:
+    """The paths of an extra's members that come out in no column."""
+    shape: Any = MODEL.operation_model(extra.operation).output_shape
+    if extra.result:
+        shape = shape.members[extra.result]
+    filled = Filled(shape)
+    items = filled.value if isinstance(filled.value, list) else [filled.value]
+    text = json.dumps([column.value({extra.operation: items}) for column in EXTRAS[extra]])
+    return (path for path, value in filled.texts.items() if value not in text)
+
+
+@pytest.mark.parametrize("extra", EXTRAS, ids=lambda extra: extra.operation)
+def test_every_member_of_what_is_asked_for_each_item_is_a_column_or_left_out(extra: Extra) -> None:
+    """The same of the operations that are called for the items of another one."""
+    reasons = LEFT_OUT.get(extra.operation, {})
+    assert {path for path in left_out_of_extra(extra) if path.split(".")[0] not in reasons} <= {
+        "UserPoolId"
+    }
+    assert all(any(path.startswith(name) for path in left_out_of_extra(extra)) for name in reasons)
 
 
 @pytest.mark.parametrize("stream", NAMES)

@@ -134,7 +134,7 @@ def test_records_are_what_boto3_answers_of_moto(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The same of moto, but for operations that it lacks and an account that it rolls dice for."""
-    monkeypatch.setattr(client_module, "RETRY_SECONDS", 0.2)  # it answers 500 for what it lacks
+    monkeypatch.setattr(client_module, "UNKNOWN_SECONDS", 0.2)  # it answers 500 for what it lacks
     settings = {**made.config, "region": moto.REGION, "user_mfa_requests_per_second": 1000}
     found, answered = records(settings, capfd, stream), expected(stream, Api(made.client, made.id))
     for row in (*found, *answered):

@@ -104,7 +104,41 @@ def _clients(api: Api) -> list[Item]:
         api.one("describe_user_pool_client", "UserPoolClient", ClientId=item["ClientId"])
         for item in api.all("list_user_pool_clients", "UserPoolClients")
     ]
-    return list(map(with_has_secret, clients))
+    return [with_has_secret(client) | _of_client(api, client["ClientId"]) for client in clients]
+
+
+def _of_client(api: Api, client_id: str) -> Item:
+    """What an app client is asked for one by one: its session, and since when it has secrets."""
+    if not has_latest(api):
+        return {}
+    session = api.one("get_user_pool_client_session_configuration", ClientId=client_id)
+    secrets = api.pages("list_user_pool_client_secrets", "ClientSecrets", ClientId=client_id)
+    dates = sorted(secret["ClientSecretCreateDate"] for secret in secrets)
+    return {
+        "sso_session_minutes": session["SSOSession"]["MaxValidityMinutes"],
+        "secret_count": len(secrets),
+        "oldest_secret_created_at": dates[0] if dates else None,
+        "newest_secret_created_at": dates[-1] if dates else None,
+    }
+
+
+def _pools(api: Api) -> list[Item]:
+    pool = api.one("describe_user_pool", "UserPool")
+    if not has_latest(api):
+        return [pool]
+    sessions = api.one("get_user_pool_session_configuration")
+    of_sessions = {
+        "session_tracking": sessions["UserSessionTracking"],
+        "max_sessions_per_user": sessions["TokenSession"]["MaxPerUser"],
+    }
+    return [pool | of_sessions]
+
+
+def _restores(api: Api) -> list[Item]:
+    return [
+        api.one("describe_point_in_time_recovery", "Restoration", RestoreId=restore["RestoreId"])
+        for restore in api.pages("list_point_in_time_recoveries", "Restorations")
+    ]
 
 
 def with_has_secret(client: Item) -> Item:
@@ -140,9 +174,13 @@ def _logs(api: Api) -> list[Item]:
 
 def _user_mfa(api: Api) -> list[Item]:
     """What moto lacks, AdminGetUserAuthFactors, it has in part by AdminGetUser."""
-    has_factors = api.pool_id == Pool(0).id
-    operation = "admin_get_user_auth_factors" if has_factors else "admin_get_user"
+    operation = "admin_get_user_auth_factors" if has_latest(api) else "admin_get_user"
     return [api.one(operation, Username=name) for name in _names(api)]
+
+
+def has_latest(api: Api) -> bool:
+    """Whether the API has the operations of 2026, as the emulator does and moto doesn't."""
+    return api.pool_id == Pool(0).id
 
 
 def _names(api: Api) -> list[str]:
@@ -186,14 +224,12 @@ ANSWERS: Mapping[str, Callable[[Api], list[Item]]] = {
     "app_clients": _clients,
     "resource_servers": lambda api: api.all("list_resource_servers", "ResourceServers"),
     "domains": _domains,
-    "user_pool": lambda api: [api.one("describe_user_pool", "UserPool")],
+    "user_pool": _pools,
     "mfa_configuration": lambda api: [api.one("get_user_pool_mfa_config")],
     "risk_configurations": _risks,
     "log_delivery": _logs,
     "replicas": lambda api: api.pages("list_user_pool_replicas", "UserPoolReplicas"),
-    "point_in_time_recoveries": lambda api: api.pages(
-        "list_point_in_time_recoveries", "Restorations"
-    ),
+    "point_in_time_recoveries": _restores,
     "user_mfa": _user_mfa,
     "user_sessions": _sessions,
     "user_auth_events": _events,
