@@ -165,7 +165,7 @@ class SingerTap(CommandLineTap):
     config_jsonschema = copy.deepcopy(settings.SCHEMA)  # the SDK adds its own settings to it
     message_writer_class = LineWriter
 
-    # A list of our own: BATCH ignores deselected columns, and a newer SDK adds settings with others.
+    # Of our own: BATCH ignores deselected columns, and a newer SDK adds settings with others.
     capabilities: ClassVar[list[CapabilitiesEnum]] = [
         TapCapabilities.CATALOG,
         TapCapabilities.STATE,
