@@ -15,7 +15,7 @@ from tap_cognito.errors import InvalidParameterError, TapCognitoError
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from typing_extensions import Self
 
@@ -106,6 +106,7 @@ class Listing:
         max_throttles: How often a request may be throttled before the listing fails; `None` for any
             number. For what can be done without.
         is_dispensable: Whether an operation that was never answered is given up soon.
+        is_enough: Decides, by the items of each page, whether the pages that follow aren't needed.
     """
 
     client: CognitoClient
@@ -118,6 +119,7 @@ class Listing:
     max_pages: int | None = None
     max_throttles: int | None = None
     is_dispensable: bool = False
+    is_enough: Callable[[list[Item]], bool] = field(default=lambda _: False, compare=False)
 
     @property
     def name(self) -> str:
@@ -140,6 +142,10 @@ class Listing:
     def dispensable(self) -> Self:
         """The same listing, given up soon where the endpoint doesn't seem to know the operation."""
         return replace(self, is_dispensable=True)
+
+    def until(self, is_enough: Callable[[list[Item]], bool]) -> Self:
+        """The same listing, ended by a page after which no other is needed."""
+        return replace(self, is_enough=is_enough)
 
     def with_context(self, **context: Any) -> Self:
         """The same listing, with members that every item gets in addition to its own."""
@@ -190,7 +196,7 @@ class Listing:
                 request[token_name] = token
             page = self._page(request, cancel, attempts=_TOKEN_ATTEMPTS if token else 1)
             token = page.token
-            is_last = token is None or number == self.max_pages
+            is_last = token is None or number == self.max_pages or self.is_enough(page.items)
             yield page._replace(is_last=is_last)
             if is_last:
                 return

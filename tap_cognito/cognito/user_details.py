@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from tap_cognito.cognito.details import OlderFollow
 from tap_cognito.cognito.estimates import (
     PlainEnd,
     ended_early,
@@ -27,8 +28,9 @@ from tap_cognito.errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
-    from tap_cognito.cognito.client import CognitoClient
+    from tap_cognito.cognito.details import Alternatives
     from tap_cognito.cognito.listing import Item, Listing, Page, UserPool
 
 _UNKNOWN = (
@@ -37,58 +39,6 @@ _UNKNOWN = (
 )
 
 logger = logging.getLogger("tap-cognito.user_details")
-
-
-class Detail(NamedTuple):
-    """An operation on one user."""
-
-    operation: str
-    """The API's name of the operation, such as `AdminGetUser`."""
-    result: str | None = None
-    """The member of its answer that holds the items; `None`: the answer is the one item."""
-    key: str | None = "Username"
-    """The member that identifies an item."""
-
-
-class Alternatives:
-    """Operations that return the same of a user, the best one first.
-
-    What one source learns of a region holds for all pools in it, until the end of the run.
-
-    Args:
-        details: The operations.
-    """
-
-    def __init__(self, *details: Detail) -> None:
-        self._details = details
-        self._refused: dict[CognitoClient, int] = {}
-        self._errors: dict[CognitoClient, TapCognitoError] = {}
-
-    def best(self, client: CognitoClient) -> Detail:
-        """Return the best operation that wasn't refused in a region."""
-        return self._details[self._refused.get(client, 0)]
-
-    def is_last(self, client: CognitoClient) -> bool:
-        """Whether there is no other operation than the best one."""
-        return self.best(client) is self._details[-1]
-
-    def refuse(self, client: CognitoClient, operation: str, error: TapCognitoError) -> None:
-        """Take the next operation in a region.
-
-        Raises:
-            TapCognitoError: The first refusal, if there is no other operation.
-        """
-        first = self._errors.setdefault(client, error)
-        if operation != self.best(client).operation:
-            return  # an answer that was under way
-        if self.is_last(client):
-            raise first
-        self._refused[client] = self._refused.get(client, 0) + 1
-        logger.info(
-            "Reading users by %s, which returns less: %s",
-            self.best(client).operation,
-            error,
-        )
 
 
 class UserDetails(Source):
@@ -105,9 +55,10 @@ class UserDetails(Source):
         gate: What is asked first, if anything: the pool may not have what is read.
         is_open: Whether the answer says that it has it.
         announce: Receives the estimated number of users, before the first is requested.
+        since: Which older items aren't needed, where they are dated.
     """
 
-    def __init__(  # noqa: PLR0913 - the last four are rare
+    def __init__(  # noqa: PLR0913 - the last five are rare
         self,
         pool: UserPool,
         alternatives: Alternatives,
@@ -117,6 +68,7 @@ class UserDetails(Source):
         gate: Listing | None = None,
         is_open: Callable[[Item], bool] = bool,
         announce: Callable[[int], None] = lambda _: None,
+        since: datetime | None = None,
     ) -> None:
         super().__init__(pool.id)
         self._pool = pool
@@ -125,6 +77,7 @@ class UserDetails(Source):
         self._gate = gate
         self._is_open = is_open
         self._announce = announce
+        self._since = since
         parameters: dict[str, Any] = {"Filter": user_filter} if user_filter else {}
         self._users = pool.listing("ListUsers", "Users", "Username", **parameters)
         # Nothing estimates how many users a filter returns.
@@ -164,11 +117,10 @@ class UserDetails(Source):
 
     def restart(self, listing: Listing) -> None:
         """Send and request nothing twice; fail if a restart of the users gained nothing."""
-        if listing.name != self._users.name:
-            return
-        self._loops = LoopDetector()
-        self._end.restart()
         self._sent.restart(listing)
+        if listing.name == self._users.name:
+            self._loops = LoopDetector()
+            self._end.restart()
 
     def fail(self, listing: Listing, error: TapCognitoError) -> None:
         """Do without the number of users; ask for users who aren't found, and in another way."""
@@ -187,6 +139,7 @@ class UserDetails(Source):
             super().fail(listing, error)
             self.drop()
         elif isinstance(error, ResourceNotFoundError):
+            self._sent.restart(listing)
             self._look_up(listing.operation, self._pending.pop(listing.name))
         else:
             raise error
@@ -232,8 +185,8 @@ class UserDetails(Source):
 
     def _receive_detail(self, listing: Listing, page: Page) -> None:
         self._has_items = True
-        self.send(self._sent.add(listing, page))
-        if page.token is None:
+        self.send(self._sent.add(listing, page._replace(token=None) if page.is_last else page))
+        if page.is_last:
             self._pending.pop(listing.name, None)
 
     def _look_up(self, operation: str, name: str) -> None:
@@ -273,6 +226,8 @@ class UserDetails(Source):
             listing = make(Username=name)
             if detail.result:
                 listing = listing.with_context(Username=name)
+            if detail.dated_by and self._since:
+                listing = listing.until(OlderFollow(detail.dated_by, self._since))
             if not self._alternatives.is_last(self._pool.client):
                 listing = listing.dispensable()
             self._pending[listing.name] = name

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from tap_cognito.cognito.listing import Item
     from tap_cognito.replication.scope import Scope
 
-REPLICATION_KEY = "updated_at"
-
 _BEGINNING = datetime.min.replace(tzinfo=timezone.utc)
 
 _NAMED = 3
@@ -141,7 +139,7 @@ class Bookmarks:
             items: The items.
             member: The API's name of their `updated_at`.
         """
-        since = self._since(pool_id)
+        since = self.since(pool_id)
         changed = [item for item in items if item.get(member) is None or item[member] >= since]
         newest = max((item[member] for item in changed if item.get(member)), default=None)
         if newest is not None:
@@ -163,7 +161,8 @@ class Bookmarks:
         if bookmark:
             self._pools[pool_id]["updated_at"] = format_date(bookmark)
 
-    def _since(self, pool_id: str) -> datetime:
+    def since(self, pool_id: str) -> datetime:
+        """Return from when on a pool's items are sent."""
         bookmark = self.find(pool_id)
         if bookmark is None:
             return self._start_date

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from tap_cognito.cognito.details import Alternatives, Detail
 from tap_cognito.cognito.quotas import category_of
-from tap_cognito.cognito.user_details import Alternatives, Detail, UserDetails
+from tap_cognito.cognito.user_details import UserDetails
 from tap_cognito.replication.stream import CognitoStream
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class PerUserStream(CognitoStream):
             gate=self.gate(pool),
             is_open=self.is_open,
             announce=self._announce,
+            since=self.bookmarks.since(pool.id) if self.bookmarks else None,
         )
 
     def _announce(self, users: int) -> None:

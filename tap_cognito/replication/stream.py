@@ -20,7 +20,7 @@ from tap_cognito.errors import (
     TapCognitoError,
     bug,
 )
-from tap_cognito.replication.bookmarks import REPLICATION_KEY, Bookmarks, check_replication
+from tap_cognito.replication.bookmarks import Bookmarks, check_replication
 from tap_cognito.replication.columns import Column
 from tap_cognito.replication.progress import Outcome, Progress
 from tap_cognito.replication.scan import ResumableScan
@@ -53,6 +53,9 @@ class CognitoStream(SingerStream):
         tap: The tap.
         regions: Returns the pools, once the stream is read.
         on_failure: Receives each failure. The stream goes on with the next pool.
+
+    Attributes:
+        bookmarks: Those of the pools, while the stream is read by increments.
     """
 
     selected_by_default = False
@@ -60,7 +63,9 @@ class CognitoStream(SingerStream):
     """Whether `user_filter` applies to the stream."""
     columns: Sequence[Column]
     modified_key: ClassVar[str | None] = None
-    """The API's name of `updated_at`, for streams that can be replicated by increments."""
+    """The API's name of the date of increments, for streams that can be replicated by them."""
+    modified_column: ClassVar[str] = "updated_at"
+    """The column of this date."""
 
     def __init__(
         self,
@@ -69,7 +74,7 @@ class CognitoStream(SingerStream):
         on_failure: Callable[[TapCognitoError], None],
     ) -> None:
         self._regions = regions
-        self._bookmarks: Bookmarks | None = None
+        self.bookmarks: Bookmarks | None = None
         self._progress: Progress | None = None
         self._is_complete = False
         schema = {
@@ -133,7 +138,7 @@ class CognitoStream(SingerStream):
         pool_ids = [pool_id for region in regions for pool_id in region.pool_ids]
         state = StreamState(self.stream_state, self.tap_state, self.write_state)
         scan = ResumableScan(self.scope, state, pool_ids, self.logger)
-        self.version, self._bookmarks = scan.version, scan.bookmarks
+        self.version, self.bookmarks = scan.version, scan.bookmarks
         failures: dict[str, Exception] = {}
         unfound: dict[str, Exception] = {}
         before = scan.pools_done, scan.count_done
@@ -191,8 +196,8 @@ class CognitoStream(SingerStream):
     def _records(self, source: Source, items: list[Item]) -> list[Record]:
         """Make records of a page; with increments, only of the items that changed."""
         self.note_time()
-        if self._bookmarks:
-            items = self._bookmarks.changed(source.pool_id, items, self.modified_key or "")
+        if self.bookmarks:
+            items = self.bookmarks.changed(source.pool_id, items, self.modified_key or "")
         constant = {POOL_ID.name: source.pool_id} if self.is_selected(POOL_ID.name) else {}
         columns = self.selected_columns
         try:
@@ -286,6 +291,6 @@ class CognitoStream(SingerStream):
         if self.is_full_table:
             self.replication_key = None
             return
-        key = REPLICATION_KEY if self.modified_key else None
-        check_replication(self, key, is_selected=self.is_selected(REPLICATION_KEY))
+        key = self.modified_column if self.modified_key else None
+        check_replication(self, key, is_selected=self.is_selected(self.modified_column))
         self.replication_key = key

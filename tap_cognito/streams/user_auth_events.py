@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tap_cognito.cognito.user_details import Detail
+from tap_cognito.cognito.details import Detail
 from tap_cognito.replication.columns import date, json_array, json_object, key, text
 from tap_cognito.replication.per_user import PerUserStream
 from tap_cognito.replication.stream import POOL_ID
@@ -13,7 +13,9 @@ class UserAuthEventsStream(PerUserStream):
 
     name = "user_auth_events"
     primary_keys = ("user_pool_id", "username", "event_id")
-    details = (Detail("AdminListUserAuthEvents", "AuthEvents", "EventId"),)
+    modified_key = "CreationDate"
+    modified_column = "created_at"
+    details = (Detail("AdminListUserAuthEvents", "AuthEvents", "EventId", "CreationDate"),)
     columns = (
         POOL_ID,
         key("username", "Username", "The name of the user, unique in the pool."),

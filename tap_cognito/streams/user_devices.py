@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tap_cognito.cognito.user_details import Detail
+from tap_cognito.cognito.details import Detail
 from tap_cognito.replication.columns import Column, date, key, storable
 from tap_cognito.replication.per_user import PerUserStream
 from tap_cognito.replication.stream import POOL_ID

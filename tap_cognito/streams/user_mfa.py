@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tap_cognito.cognito.user_details import Detail
+from tap_cognito.cognito.details import Detail
 from tap_cognito.replication.columns import json_array, key, text
 from tap_cognito.replication.per_user import PerUserStream
 from tap_cognito.replication.stream import POOL_ID

@@ -9,7 +9,8 @@ import pytest
 
 from emulator import Emulator, Pool
 from tap_cognito.cognito import parallel
-from tap_cognito.cognito.user_details import Alternatives, Detail, UserDetails
+from tap_cognito.cognito.details import Alternatives, Detail
+from tap_cognito.cognito.user_details import UserDetails
 from tap_cognito.errors import TapCognitoError
 from tap_cognito.tap import TapCognito
 from tests.support.answers import Api, expected, records

@@ -10,9 +10,10 @@ import boto3
 from emulator import tokens
 from tap_cognito.cognito import parallel
 from tap_cognito.cognito.client import CognitoClient
+from tap_cognito.cognito.details import Alternatives, Detail
 from tap_cognito.cognito.listing import UserPool
 from tap_cognito.cognito.quotas import Quotas
-from tap_cognito.cognito.user_details import Alternatives, Detail, UserDetails
+from tap_cognito.cognito.user_details import UserDetails
 from tap_cognito.cognito.users import UserListings
 
 if TYPE_CHECKING:
