@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tap_cognito.cognito.details import Alternatives, Detail
@@ -42,6 +43,7 @@ class PerUserStream(CognitoStream):
         asked = [column for column in self.personal if f"{self.name}.{column.name}" in named]
         self.columns = (*self.columns, *asked)
         self._alternatives = Alternatives(*self.details)
+        self._is_announced = False
         super().__init__(tap, *args)
 
     def gate(self, pool: UserPool) -> Listing | None:  # noqa: ARG002
@@ -61,20 +63,25 @@ class PerUserStream(CognitoStream):
             prove_empty=self.is_mirror,
             gate=self.gate(pool),
             is_open=self.is_open,
-            announce=self._announce,
+            announce=partial(self._announce, pool),
             since=self.bookmarks.since(pool.id) if self.bookmarks else None,
         )
 
-    def _announce(self, users: int) -> None:
-        """Say, before the first user of a pool is requested, how long it takes."""
+    def _announce(self, pool: UserPool, users: int) -> None:
+        """Say once, before the first user is requested, how long that takes."""
+        if self._is_announced:
+            return
+        self._is_announced = True
+        pools = sum(len(region.pool_ids) for region in self._regions())
         setting = PACE_SETTINGS[category_of(self.details[0].operation)]
         pace = self.config[setting]
         seconds = users / pace
         shown = f"{seconds / _HOUR:,.1f} hours" if seconds > _HOUR else f"{seconds:,.0f} seconds"
         self.logger.info(
-            "One request for each of about %s users, at %s a second (`%s`), takes about %s; the "
+            "One request for each of about %s users%s, at %s a second (`%s`), takes about %s; the "
             "quota is that of the sign-ins",
             f"{users:,}",
+            f" of {pool.id}, one of {pools:,} pools" if pools > 1 else "",
             pace,
             setting,
             shown,

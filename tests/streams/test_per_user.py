@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from emulator import Emulator, Pool
-from tap_cognito.cognito import rate_limiter
+from tap_cognito.cognito import parallel, rate_limiter
 from tap_cognito.config.settings import PERSONAL_COLUMNS
 from tap_cognito.errors import AccessDeniedError, TapCognitoError
 from tap_cognito.replication.per_user import PerUserStream
@@ -18,7 +18,7 @@ from tests.support.answers import Api, expected, in_order, records
 from tests.support.catalogs import selected
 from tests.support.clocks import Clock, gaps, slots
 from tests.support.emulated import client
-from tests.support.messages import records_of
+from tests.support.messages import messages_of, records_of
 from tests.support.programs import emulator_config
 
 if TYPE_CHECKING:
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.whole_pools
 
-OPERATIONS = {
-    "user_mfa": "AdminGetUserAuthFactors",
-    "user_sessions": "AdminListUserSessions",
-    "user_auth_events": "AdminListUserAuthEvents",
-    "user_devices": "AdminListDevices",
-}
+PER_USER = [stream for stream in STREAMS if issubclass(stream, PerUserStream)]
+OPERATIONS = {str(vars(stream)["name"]): stream.details[0].operation for stream in PER_USER}
+LISTS = {"user_sessions": "sessions", "user_auth_events": "auth_events", "user_devices": "devices"}
+"""What the emulated pool calls the lists of each user."""
 REFUSALS = ("AccessDeniedException", "OperationNotEnabledException", "UnknownOperationException")
 each_stream = pytest.mark.parametrize("stream", OPERATIONS)
+each_list = pytest.mark.parametrize("stream", LISTS)
+assert OPERATIONS.keys() - LISTS.keys() == {"user_mfa"}
 
 
 @pytest.fixture
@@ -87,7 +87,81 @@ def test_a_pool_without_session_tracking_costs_one_request(
     assert any("Nothing to read: " in text for text in caplog.messages)
 
 
-@pytest.mark.parametrize("stream", [name for name in OPERATIONS if name != "user_mfa"])
+def switch_off(pool: Pool, stream: str) -> None:
+    """Let a pool have no sessions, no events or no devices."""
+    if stream == "user_sessions":
+        pool.session_configuration["UserSessionTracking"] = "DISABLED"
+    elif stream == "user_auth_events":
+        pool.description["UserPoolAddOns"] = {"AdvancedSecurityMode": "OFF"}
+    else:
+        del pool.description["DeviceConfiguration"]
+
+
+@each_list
+@pytest.mark.parametrize("is_empty", ["off", "nothing", "no users"])
+def test_where_there_is_nothing_the_stream_is_empty(
+    stream: str, is_empty: str, emulator: Emulator, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """With the feature off, no user who has any, or no user at all, the mirror removes all rows."""
+    pool = emulator.pool
+    names = [user["Username"] for user in pool.users()]
+    if is_empty == "off":
+        switch_off(pool, stream)
+    for name in names:
+        if is_empty == "nothing":
+            getattr(pool, LISTS[stream])[name] = []
+        elif is_empty == "no users":
+            pool.delete(name)
+    config = emulator_config(emulator, emit_activate_version_messages=True)
+    TapCognito(config=config, catalog=selected(stream)).sync_all()
+    types = [message["type"] for message in messages_of(capfd.readouterr().out)]
+    assert "RECORD" not in types
+    assert types.count("ACTIVATE_VERSION") == 1
+    asked = emulator.log.count(OPERATIONS[stream])
+    assert asked == 90 if is_empty == "nothing" else asked <= parallel.CONCURRENCY
+
+
+@each_list
+def test_a_feature_that_goes_off_in_mid_run_fails_the_stream(
+    stream: str, emulator: Emulator
+) -> None:
+    """Once a user has been read, a pool that lacks the feature is no empty one."""
+    code = "UserPoolAddOnNotEnabledException"
+    emulator.before_request(
+        60, lambda: setattr(emulator, "refused", {OPERATIONS[stream]: code}), {OPERATIONS[stream]}
+    )
+    with pytest.raises(TapCognitoError, match=code):
+        TapCognito(config=emulator_config(emulator), catalog=selected(stream)).sync_all()
+
+
+@each_list
+@pytest.mark.parametrize("code", ["AccessDeniedException", "OperationNotEnabledException"])
+def test_without_its_operation_a_stream_fails(stream: str, code: str, emulator: Emulator) -> None:
+    """The error names the permission, or the region that doesn't offer the operation."""
+    emulator.refused = {OPERATIONS[stream]: code}
+    words = {
+        "AccessDeniedException": f"cognito-idp:{OPERATIONS[stream]}",
+        "OperationNotEnabledException": f"{OPERATIONS[stream]} isn't offered .* in us-east-1",
+    }
+    with pytest.raises(TapCognitoError, match=words[code]):
+        TapCognito(config=emulator_config(emulator), catalog=selected(stream)).sync_all()
+    assert emulator.log.count(OPERATIONS[stream]) <= parallel.CONCURRENCY
+
+
+@each_stream
+def test_throttling_costs_time_only(
+    stream: str, emulator: Emulator, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Throttled requests are sent again; no other operation takes their place."""
+    rows = answered(emulator, stream)
+    operation = OPERATIONS[stream]
+    emulator.refused = {operation: "TooManyRequestsException"}
+    emulator.before_request(20, lambda: setattr(emulator, "refused", {}), {operation})
+    assert records(emulator_config(emulator), capfd, stream) == rows
+    assert emulator.log.by_operation()[operation].keys() == {"ok", "throttled"}
+
+
+@each_list
 def test_pages_of_one_user_are_followed(
     stream: str, emulator: Emulator, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -139,6 +213,21 @@ def test_the_pace_is_announced(
     assert "the quota is that of the sign-ins" in line
 
 
+def test_the_pace_of_many_pools_is_one_line(
+    capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """It says of how many pools the one is that it counts."""
+    caplog.set_level("INFO")
+    ids = [f"us-east-1_Tenant{number}" for number in range(5)]
+    with Emulator(pools=[Pool(3, pool_id=each) for each in ids]) as emulator:
+        config = emulator_config(emulator, user_pool_ids=ids)
+        del config["user_pool_id"]
+        assert len(records(config, capfd, "user_mfa")) == 15
+    (line,) = (text for text in caplog.messages if "One request for each" in text)
+    assert "about 3 users of us-east-1_Tenant" in line
+    assert "one of 5 pools" in line
+
+
 def test_personal_columns_exist_only_if_they_are_named(
     emulator: Emulator, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -154,10 +243,7 @@ def test_personal_columns_exist_only_if_they_are_named(
 def test_every_personal_column_is_in_the_setting() -> None:
     """The setting and the streams name the same columns."""
     named = {
-        f"{vars(stream)['name']}.{column.name}"
-        for stream in STREAMS
-        if issubclass(stream, PerUserStream)
-        for column in stream.personal
+        f"{vars(stream)['name']}.{column.name}" for stream in PER_USER for column in stream.personal
     }
     assert named == set(PERSONAL_COLUMNS)
 
