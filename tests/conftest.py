@@ -28,11 +28,13 @@ if TYPE_CHECKING:
 def pytest_configure() -> None:
     """Keep what is set for real pools and databases away from the tests.
 
-    And let botocore read the descriptions of AWS's services once, not for each of a thousand
-    sessions; and let SIGTERM end the tests as Ctrl-C does, with all that they have started.
-    SIGHUP, which programs that are started by nohup ignore, is as usual.
+    And the certificates of a proxy on the way to them, which take most of a client's time. Let
+    botocore read the descriptions of AWS's services once, not for each of a thousand sessions.
+    Let SIGTERM end the tests as Ctrl-C does, with all that they have started. SIGHUP, which
+    programs that are started by nohup ignore, is as usual.
     """
     forget_settings()
+    os.environ.pop("REQUESTS_CA_BUNDLE", None)
     note_programs()
     botocore.session.create_loader = functools.cache(botocore.session.create_loader)
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import logging
-import threading
 from collections import Counter
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -22,7 +21,7 @@ from tap_cognito.errors import TapCognitoError
 from tests.support.emulated import answering
 from tests.support.interruption import at_rest
 from tests.support.listings import Users, details, pages, pool_of, read, refuse_token, scan
-from tests.support.waiting import wait_until
+from tests.support.waiting import readers, wait_for_readers, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -56,14 +55,9 @@ def check(found: Users, truth: Iterable[dict[str, Any]]) -> None:
     assert [user for user in found if user != expected[user["Username"]]] == []
 
 
-def readers() -> list[str]:
-    """The threads that read listings."""
-    return [thread.name for thread in threading.enumerate() if thread.name == "listing"]
-
-
 def after_the_last(emulator: Emulator) -> int:
     """Wait until the readers of a scan that has ended are gone, and count its requests."""
-    wait_until(lambda: not readers())
+    wait_for_readers()
     return emulator.log.count()
 
 
@@ -83,7 +77,7 @@ def _alone(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     caplog.set_level(logging.INFO)
     assert readers() == []
     yield
-    wait_until(lambda: not readers())
+    wait_for_readers()
 
 
 @pytest.mark.parametrize("size", [0, 1, 60, 61, 600, 961, 6_000])
@@ -461,7 +455,7 @@ def test_a_scan_that_is_left_while_throttled_stops_its_readers() -> None:
             next(scanned)
         wait_until(lambda: emulator.log.count(outcome="throttled") > SEGMENTS)
         scanned.close()
-        wait_until(lambda: not readers())
+        wait_for_readers()
 
 
 def test_each_reader_keeps_its_connection(monkeypatch: pytest.MonkeyPatch) -> None:

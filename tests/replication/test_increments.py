@@ -25,7 +25,7 @@ from tap_cognito.tap import TapCognito
 from tests.support.catalogs import INCREMENTAL, selected
 from tests.support.documents import blocks
 from tests.support.interruption import load_while, running_tap
-from tests.support.messages import messages_of, of_type
+from tests.support.messages import buffered_stdout, messages_of, of_type
 from tests.support.programs import TIMEOUT, emulator_config, load, run_program, run_tap
 from tests.support.states import bookmarks, with_bookmark
 from tests.support.tables import Database, wire_row
@@ -86,7 +86,8 @@ class Source:
 
     def run(self, state: Json | None = None, entry: Json | None = None, **config: Any) -> Run:
         """Run a tap to its end."""
-        self.tap(state, entry, **config).sync_all()
+        with buffered_stdout():
+            self.tap(state, entry, **config).sync_all()
         return self.written()
 
     def written(self) -> Run:

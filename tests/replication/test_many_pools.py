@@ -23,7 +23,7 @@ from tap_cognito.cognito import client
 from tap_cognito.errors import TapCognitoError
 from tap_cognito.tap import TapCognito
 from tests.support.catalogs import INCREMENTAL, selected
-from tests.support.messages import messages_of, of_type
+from tests.support.messages import buffered_stdout, messages_of, of_type
 from tests.support.paths import ROOT
 from tests.support.programs import TIMEOUT, pour
 from tests.support.states import bookmarks
@@ -135,8 +135,10 @@ class Account:
         catalog = selected(stream, config=settings, replication=replication)
         self._capture.readouterr()
         error = None
+        tap = TapCognito(config=settings, catalog=catalog, state=copy.deepcopy(state))
         try:
-            TapCognito(config=settings, catalog=catalog, state=copy.deepcopy(state)).sync_all()
+            with buffered_stdout():
+                tap.sync_all()
         except TapCognitoError as raised:
             error = raised
         return Run(self._capture.readouterr().out, error)

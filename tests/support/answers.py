@@ -14,7 +14,7 @@ from emulator import Pool
 from tap_cognito.streams import NAMES
 from tap_cognito.tap import TapCognito
 from tests.support.catalogs import ANY_POOL, selected
-from tests.support.messages import records_of
+from tests.support.messages import buffered_stdout, records_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -281,5 +281,6 @@ def records(
 ) -> list[Item]:
     """What the tap gives of a stream that is selected alone."""
     capfd.readouterr()
-    TapCognito(config=dict(config), catalog=selected(stream, columns=columns)).sync_all()
+    with buffered_stdout():
+        TapCognito(config=dict(config), catalog=selected(stream, columns=columns)).sync_all()
     return in_order(records_of(capfd.readouterr().out))

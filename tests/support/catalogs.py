@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import copy
+import functools
+import json
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from tap_cognito.tap import TapCognito
 
@@ -25,14 +29,20 @@ def selected(
     """Return a catalog with a selection.
 
     Args:
-        streams: The streams that are selected.
+        streams: The streams that are selected, and in it; if none is named, all are in it.
         columns: The columns that are selected; if not given, all.
         without: The columns that aren't, of these.
         catalog: What the tap has discovered; if not given, what it discovers with `config`.
         config: The settings of the tap.
         replication: What the entries of the selected streams say of it, such as `INCREMENTAL`.
     """
-    made = copy.deepcopy(dict(catalog or TapCognito(config=dict(config)).catalog_dict))
+    made: dict[str, Any] = (
+        copy.deepcopy(dict(catalog))
+        if catalog
+        else msgspec.json.decode(_discovered(json.dumps(config, sort_keys=True)))
+    )
+    if streams:
+        made["streams"] = [each for each in made["streams"] if each["stream"] in streams]
     for stream in made["streams"]:
         for each in stream["metadata"]:
             *_, column = each["breadcrumb"] or [None]
@@ -44,3 +54,9 @@ def selected(
         if stream["stream"] in streams:
             stream.update(replication or {})
     return made
+
+
+@functools.cache
+def _discovered(config: str) -> bytes:
+    """Discover a catalog once for the same settings."""
+    return msgspec.json.encode(TapCognito(config=json.loads(config)).catalog_dict)

@@ -28,6 +28,16 @@ def wait_until(
         time.sleep(every)
 
 
+def readers() -> list[threading.Thread]:
+    """Return the threads that read listings in this process."""
+    return [thread for thread in threading.enumerate() if thread.name == "listing"]
+
+
+def wait_for_readers() -> None:
+    """Wait until those of a run that has failed have ended: they send no more requests then."""
+    wait_until(lambda: not readers())
+
+
 def side_by_side(
     operation: str, count: int, *, seconds: float = 20
 ) -> Callable[[str, Wire, Callable[[], str]], str]:
