@@ -17,6 +17,7 @@ from tap_cognito.cognito.estimates import (
 )
 from tap_cognito.cognito.filters import FilterCheck, equals
 from tap_cognito.cognito.listing import PAGE_SIZE, LoopDetector
+from tap_cognito.cognito.parallel import CONCURRENCY
 from tap_cognito.cognito.source import MISSES, SentItems, Source, unfound
 from tap_cognito.errors import (
     NOT_TO_BE_HAD,
@@ -38,14 +39,18 @@ _UNKNOWN = (
     "gone: retry"
 )
 
+_LEFT = 2 * CONCURRENCY
+"""Users of a page who may be left when the next one is requested: those whose requests are under
+way, and as many for the time that the page takes."""
+
 logger = logging.getLogger("tap-cognito.user_details")
 
 
 class UserDetails(Source):
     """What an operation on one user returns for each user of a pool.
 
-    The next page of users waits until those of this page have been requested, so that memory
-    doesn't grow with the pool.
+    The next page of users waits until few of this page are left, so that memory doesn't grow with
+    the pool.
 
     Args:
         pool: The pool.
@@ -91,6 +96,7 @@ class UserDetails(Source):
         self._loops = LoopDetector()
         self._end = PlainEnd()
         self._next_page: Listing | None = None
+        self._next_token: str | None = None
         self._pending: dict[str, str] = {}
         self._lookups: dict[str, str] = {}
         self._misses: Counter[str] = Counter()
@@ -114,6 +120,7 @@ class UserDetails(Source):
             self._receive_lookup(listing, page)
         else:
             self._receive_detail(listing, page)
+        self._read_on()
 
     def restart(self, listing: Listing) -> None:
         """Send and request nothing twice; fail if a restart of the users gained nothing."""
@@ -141,6 +148,7 @@ class UserDetails(Source):
         elif isinstance(error, ResourceNotFoundError):
             self._sent.restart(listing)
             self._look_up(listing.operation, self._pending.pop(listing.name))
+            self._read_on()
         else:
             raise error
 
@@ -174,7 +182,7 @@ class UserDetails(Source):
         self._request([user["Username"] for user in users])
         if page.token:
             self._loops.check(page.token)
-            self._read_page(page.token)
+            self._next_token = page.token
         elif self._prove_empty and not self._count:
             prove_empty(self._estimate, self._why_no_estimate)
         elif self._end.is_doubtful(self._estimate) and not self._end.is_proven:
@@ -232,6 +240,12 @@ class UserDetails(Source):
                 listing = listing.dispensable()
             self._pending[listing.name] = name
             self.read([listing])
+
+    def _read_on(self) -> None:
+        """Read the next page before the users of this one are used up: the pace is kept."""
+        if self._next_token and len(self._pending) <= _LEFT:
+            token, self._next_token = self._next_token, None
+            self._read_page(token)
 
     def _read_page(self, token: str | None) -> None:
         self._next_page = self._users.part(token, pages=1)

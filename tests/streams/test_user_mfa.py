@@ -10,13 +10,14 @@ import pytest
 from emulator import Emulator, Pool
 from tap_cognito.cognito import parallel
 from tap_cognito.cognito.details import Alternatives, Detail
+from tap_cognito.cognito.listing import Page
 from tap_cognito.cognito.user_details import UserDetails
 from tap_cognito.errors import TapCognitoError
 from tap_cognito.tap import TapCognito
 from tests.support.answers import Api, expected, records
 from tests.support.catalogs import selected
 from tests.support.emulated import client
-from tests.support.listings import pool_of
+from tests.support.listings import details, pool_of
 from tests.support.messages import messages_of
 from tests.support.programs import emulator_config
 from tests.support.waiting import side_by_side
@@ -55,15 +56,36 @@ def test_sixteen_users_are_asked_for_side_by_side(capfd: pytest.CaptureFixture[s
 
 
 def test_users_do_not_pile_up(capfd: pytest.CaptureFixture[str]) -> None:
-    """The next page of users is requested when those of the page before are nearly done."""
+    """The next page of users is requested when few of the page before are left.
+
+    These are the requests under way, and as many for the time that the page takes.
+    """
     with Emulator(Pool(600)) as emulator:
         read(emulator, capfd)
     waiting, most = 0, 0
     for request in emulator.log.requests:
         waiting += {"ListUsers": 60, OPERATION: -1}.get(request.operation, 0)
         most = max(most, waiting)
-    assert most <= 60 + parallel.CONCURRENCY
+    assert most <= 60 + 2 * parallel.CONCURRENCY
     assert waiting == 0
+
+
+def test_the_next_page_comes_before_the_users_are_used_up() -> None:
+    """It is requested while as many users wait as are requested at a time: the pace is kept."""
+    with Emulator(Pool(1)) as emulator:
+        source = details(pool_of(emulator))
+    source.start()
+    (describe,) = source.take_step().listings
+    source.receive(describe, Page([{"EstimatedNumberOfUsers": 120}], None))
+    (users,) = source.take_step().listings
+    names = [{"Username": f"user{number}"} for number in range(60)]
+    source.receive(users, Page(names, "second"))
+    waiting = source.take_step().listings
+    assert {listing.operation for listing in waiting} == {"AdminGetUserAuthFactors"}
+    for left in range(59, -1, -1):
+        source.receive(waiting[left], Page([{"Username": f"user{left}"}], None))
+        pages = [listing.token for listing in source.take_step().listings]
+        assert pages == ["second"] * (left == 2 * parallel.CONCURRENCY)
 
 
 FAULTS: dict[str, Mapping[str, Any]] = {
