@@ -133,6 +133,25 @@ def test_a_documented_query_finds_something(loaded: Database, query: str) -> Non
         assert result.description is None or result.fetchall()
 
 
+def test_people_are_counted_once(loaded: Database, emulator: Emulator) -> None:
+    """A provider's user that is linked to a local one is no further person."""
+    holders: dict[tuple[str, str], set[bool]] = {}
+    users = list(emulator.pool.users())
+    for user in users:
+        attributes = {each["Name"]: each.get("Value") for each in user.get("Attributes", ())}
+        for identity in json.loads(attributes.get("identities") or "[]"):
+            key = identity["providerName"], identity["userId"]
+            holders.setdefault(key, set()).add(user["UserStatus"] == "EXTERNAL_PROVIDER")
+    linked = [key for key, kinds in holders.items() if len(kinds) == 2]
+    (query,) = (
+        text
+        for text in blocks("docs/streams.md", "sql", "users")
+        if "as people\nfrom" in text and "with" in text
+    )
+    assert loaded.rows(query) == [(len(users) - len(linked),)]
+    assert linked
+
+
 @each_stream
 def test_each_stream_has_three_queries(stream: str) -> None:
     """Each section has at least three queries, each under the question that it answers."""
