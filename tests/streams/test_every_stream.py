@@ -132,8 +132,10 @@ REQUESTS: dict[str, Callable[[Pool], dict[str, int]]] = {
     "app_clients": lambda pool: {
         "ListUserPoolClients": pages(len(pool.clients)),
         "DescribeUserPoolClient": len(pool.clients),
+        "GetUserPoolClientSessionConfiguration": len(pool.clients),
+        "ListUserPoolClientSecrets": len(pool.clients),
     },
-    "user_pool": lambda _: {"DescribeUserPool": 1},
+    "user_pool": lambda _: {"DescribeUserPool": 1, "GetUserPoolSessionConfiguration": 1},
 }
 """The formulas of docs/streams.md."""
 
@@ -433,6 +435,9 @@ def test_each_operation_has_the_pace_of_its_quota(
         "ListUserPoolClients": [5, 15],
         "DescribeUserPoolClient": [5, 15],
         "DescribeUserPool": [5, 15],
+        "GetUserPoolClientSessionConfiguration": [5, 20],
+        "GetUserPoolSessionConfiguration": [5, 20],
+        "ListUserPoolClientSecrets": [5, 20],
     }
     own = [limiter for found in taken.values() for limiter in found if limiter.limit == 5]
     assert len(set(own)) == len(limits)
