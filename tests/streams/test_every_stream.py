@@ -18,7 +18,7 @@ from tap_cognito.cognito.rate_limiter import RateLimiter
 from tap_cognito.config.validation import SEARCHABLE
 from tap_cognito.errors import StreamsFailedError
 from tap_cognito.tap import TapCognito
-from tests.support.answers import record, with_has_secret
+from tests.support.answers import of_sessions, record, session_and_secrets, with_has_secret
 from tests.support.catalogs import ANY_POOL, selected
 from tests.support.messages import messages_of, of_type
 from tests.support.programs import emulator_config, pour, run_tap
@@ -86,10 +86,30 @@ def truth(pool: Pool, stream: str) -> list[tuple[Any, ...]]:
             {"GroupName": group, **user} for group in pool.groups for user in pool.members(group)
         ),
         "identity_providers": pool.providers.values(),
-        "app_clients": map(with_has_secret, pool.clients.values()),
-        "user_pool": [{"EstimatedNumberOfUsers": len(pool), **pool.description}],
+        "app_clients": (
+            with_has_secret(client) | _session_and_secrets(pool, name)
+            for name, client in pool.clients.items()
+        ),
+        "user_pool": [
+            {
+                "EstimatedNumberOfUsers": len(pool),
+                **pool.description,
+                **of_sessions(pool.session_configuration),
+            }
+        ],
     }
     return [_row(stream, item, pool.id) for item in items[stream]]
+
+
+def _session_and_secrets(pool: Pool, client_id: str) -> Wire:
+    dates = [
+        datetime.fromtimestamp(secret["ClientSecretCreateDate"], timezone.utc)
+        for secret in pool.client_secrets.get(client_id, [])
+    ]
+    unset = {"MaxValidityMinutes": 60}
+    return session_and_secrets(
+        pool.client_sessions.get(client_id, unset)["MaxValidityMinutes"], dates
+    )
 
 
 def _row(stream: str, item: Wire, pool_id: str) -> tuple[Any, ...]:

@@ -17,7 +17,7 @@ from tests.support.catalogs import ANY_POOL, selected
 from tests.support.messages import buffered_stdout, records_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     import pytest
 
@@ -113,10 +113,16 @@ def _of_client(api: Api, client_id: str) -> Item:
         return {}
     session = api.one("get_user_pool_client_session_configuration", ClientId=client_id)
     secrets = api.pages("list_user_pool_client_secrets", "ClientSecrets", ClientId=client_id)
-    dates = sorted(secret["ClientSecretCreateDate"] for secret in secrets)
+    dates = [secret["ClientSecretCreateDate"] for secret in secrets]
+    return session_and_secrets(session["SSOSession"]["MaxValidityMinutes"], dates)
+
+
+def session_and_secrets(minutes: int, secrets: Iterable[datetime]) -> Item:
+    """How long an app client's session lasts, and since when it has secrets."""
+    dates = sorted(secrets)
     return {
-        "sso_session_minutes": session["SSOSession"]["MaxValidityMinutes"],
-        "secret_count": len(secrets),
+        "sso_session_minutes": minutes,
+        "secret_count": len(dates),
         "oldest_secret_created_at": dates[0] if dates else None,
         "newest_secret_created_at": dates[-1] if dates else None,
     }
@@ -127,11 +133,15 @@ def _pools(api: Api) -> list[Item]:
     if not has_latest(api):
         return [pool]
     sessions = api.one("get_user_pool_session_configuration")
-    of_sessions = {
+    return [pool | of_sessions(sessions)]
+
+
+def of_sessions(sessions: Item) -> Item:
+    """What a pool says of its sessions, by column."""
+    return {
         "session_tracking": sessions["UserSessionTracking"],
         "max_sessions_per_user": sessions["TokenSession"]["MaxPerUser"],
     }
-    return [pool | of_sessions]
 
 
 def _restores(api: Api) -> list[Item]:
