@@ -55,6 +55,7 @@ def test_the_answers_are_those_of_the_demonstration(played: Database) -> None:
 def test_a_person_is_erased_by_one_statement(played: Database) -> None:
     """Nothing of any of the person's accounts stays anywhere, and all others are there."""
     person = ("yamada.49", "google_149")
+    ((pool_id,),) = played.rows("select distinct user_pool_id from cognito.group_memberships")
     tables = played.rows(
         "select format('%I.%I', table_schema, table_name) from information_schema.tables "
         "where table_schema like 'cognito%'"
@@ -73,7 +74,8 @@ def test_a_person_is_erased_by_one_statement(played: Database) -> None:
     with played.connect() as connection:
         accounts = connection.execute(ACCOUNTS.replace("ada.0", person[0]).encode()).fetchall()
         assert {name for (name,) in accounts} == set(person)
-        connection.execute(ERASE.replace("ada.0", "', '".join(person)).encode())
+        statement = ERASE.replace("ada.0", "', '".join(person))
+        connection.execute(statement.replace("us-east-1_AbCdEf123", pool_id).encode())
     assert set(count(whose).values()) == {0}
     assert count("true") == {table: before[table] - theirs[table] for table in before}
 
