@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 DOCUMENT = "docs/monitoring.md"
 TEXT = (ROOT / DOCUMENT).read_text(encoding="utf-8")
-(LOGGING,) = blocks(DOCUMENT, "yaml")
+(LOGGING,) = blocks(DOCUMENT, "yaml", "JSON")
 *_, AS_JSON = blocks(DOCUMENT, "sh", "JSON")
 (AGE,) = blocks(DOCUMENT, "sql")
 
