@@ -21,4 +21,6 @@ with DAG(
     default_args={"retries": 2, "retry_delay": timedelta(minutes=5)},
 ):
     for job in ("staff", "shop"):
-        BashOperator(task_id=job, bash_command=f"meltano run {job}", cwd=str(PROJECT))
+        # What Meltano writes of the settings is for its user alone.
+        command = f"umask 077; exec meltano run {job}"
+        BashOperator(task_id=job, bash_command=command, cwd=str(PROJECT))

@@ -27,6 +27,9 @@ ACCOUNTS = {
 ROLE = "cognito-reader"
 """Each account's role for the tap; whoever runs this may assume it."""
 
+PRIVATELY = ("/bin/sh", "-c", 'umask 077; exec "$@"', "sh")
+"""Runs a command: what Meltano writes of the settings is for its user alone."""
+
 places = dg.StaticPartitionsDefinition(
     [f"{account}_{region}" for account, regions in ACCOUNTS.items() for region in regions]
 )
@@ -61,6 +64,7 @@ def users() -> dg.MaterializeResult[None]:
     run = dg.PipesSubprocessClient().run(
         context=context,
         command=[
+            *PRIVATELY,
             *("meltano", "--environment=mirror", "run", "--force"),
             *("--state-id-suffix", context.partition_key, "tap-cognito", "target-postgres"),
         ],

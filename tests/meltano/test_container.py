@@ -132,11 +132,9 @@ class Image:
 
     def run(self, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run it with the CronJob's arguments."""
-        entry_point = next(
-            json.loads(rest) for name, rest in instructions() if name == "ENTRYPOINT"
-        )
+        entry_point = json.loads(dict(instructions())["ENTRYPOINT"])
         return subprocess.run(
-            [str(self.root / "python" / "bin" / entry_point[0]), *CONTAINER["args"]],
+            [*entry_point, *CONTAINER["args"]],
             cwd=self.root / "project",
             env={"TMPDIR": str(self.root / "tmp"), **self.environment, **environment},
             capture_output=True,
