@@ -48,7 +48,7 @@ def test_a_refused_address_is_only_in_the_loaders_own_file(
             "status text, enabled boolean, created_at timestamp, updated_at timestamp, "
             "attributes jsonb)"
         )
-        connection.execute(f"insert into cognito.users values ('zq', '{ADDRESS}')".encode())
+        connection.execute("insert into cognito.users values ('zq', %s)", [ADDRESS])
     log_config, own = tmp_path / "logging.yaml", tmp_path / "loader.log"
     assert "filename: loader.log" in LOGGING
     log_config.write_text(LOGGING.replace("loader.log", str(own)))
