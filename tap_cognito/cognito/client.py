@@ -20,6 +20,7 @@ from botocore.exceptions import (
     SSLError,
 )
 
+from tap_cognito.cognito import large_responses
 from tap_cognito.cognito.deadlines import keep_deadlines
 from tap_cognito.cognito.rate_limiter import Cancelled
 from tap_cognito.cognito.responses import (
@@ -34,7 +35,7 @@ from tap_cognito.errors import TapCognitoError
 from tap_cognito.local_faults import make_client
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import boto3
     from botocore.model import Shape
@@ -163,10 +164,11 @@ class CognitoClient:
         self.called.add(operation)
         began: float | None = None
         failures = throttles = 0
+        large_responses.done()
         while True:
             _wait_for(limiters, cancel)
             try:
-                answer: dict[str, Any] = send(**parameters)
+                answer = _send(send, parameters, limiters, cancel)
             except (BotoCoreError, ClientError, TruncatedResponseError) as error:
                 kind = _kind(error)
                 if kind is not ErrorKind.TRANSIENT:
@@ -222,6 +224,21 @@ class CognitoClient:
             )
         request = Request(operation, self._client, parameters.get("UserPoolId"), self._endpoint_url)
         return from_botocore(error, kind, request)
+
+
+def _send(
+    send: Callable[..., dict[str, Any]],
+    parameters: Mapping[str, Any],
+    limiters: list[RateLimiter],
+    cancel: threading.Event,
+) -> dict[str, Any]:
+    """Send a request, and once more if its large response has to wait for another one."""
+    try:
+        return send(**parameters)
+    except large_responses.AnotherIsUnderWayError:
+        large_responses.wait(cancel)
+        _wait_for(limiters, cancel)
+        return send(**parameters)
 
 
 def _kind(error: Exception) -> ErrorKind:

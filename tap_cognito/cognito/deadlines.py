@@ -1,4 +1,4 @@
-"""One deadline for all that a response brings: headers, interim responses, body and trailers.
+"""One deadline for all of a request: TLS, a proxy's answer, headers, body and trailers.
 
 A socket's timeout begins again with every byte, so an endpoint that sends one at a time would hold
 a request for ever.
@@ -35,7 +35,21 @@ class _Request(threading.local):
 class _Watch:
     def __init__(self, deadline: float) -> None:
         self.deadline = deadline
-        self.socket: socket.socket | None = None
+        self._socket: socket.socket | None = None
+
+    def watch(self, connection: socket.socket | None) -> None:
+        """Watch a connection, by a copy: TLS takes the original's descriptor away."""
+        copy = socket.fromfd(connection.fileno(), -1, -1) if connection else None
+        with _changed:
+            if self._socket:
+                self._socket.close()
+            self._socket = copy
+
+    def shut_down(self) -> None:
+        """End the connection under its reader."""
+        if self._socket:
+            with contextlib.suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
 
 
 _request = _Request()
@@ -46,10 +60,10 @@ _watcher: threading.Thread | None = None
 
 @contextlib.contextmanager
 def deadline(seconds: float) -> Iterator[None]:
-    """Shut the connection that this thread reads from down when the time is over.
+    """Shut the connections of this thread's request down when the time is over.
 
     Args:
-        seconds: How long its response may take.
+        seconds: How long it may take, from the connection to the last byte of the response.
     """
     global _watcher  # noqa: PLW0603 - one thread for all clients
     watch = _request.watch = _Watch(time.monotonic() + seconds)
@@ -65,6 +79,7 @@ def deadline(seconds: float) -> Iterator[None]:
         _request.watch = None
         with _changed:
             _watches.discard(watch)
+        watch.watch(None)
 
 
 def _watch_all() -> None:
@@ -73,11 +88,9 @@ def _watch_all() -> None:
             while not _watches:
                 _changed.wait()
             now = time.monotonic()
-            for watch in [watch for watch in _watches if watch.deadline < now and watch.socket]:
-                _watches.discard(watch)
-                with contextlib.suppress(OSError):
-                    # Not the method of a TLS socket: it would change what its reader uses.
-                    socket.socket.shutdown(watch.socket, socket.SHUT_RDWR)  # type: ignore[arg-type]
+            for watch in _watches:
+                if watch.deadline < now:
+                    watch.shut_down()
         time.sleep(_TICK)
 
 
@@ -91,17 +104,27 @@ def keep_deadlines(http_session: Any) -> None:
     http_session._pool_classes_by_scheme.update(_POOLS)  # noqa: SLF001
 
 
+def _watched(connection: socket.socket) -> socket.socket:
+    if _request.watch:
+        _request.watch.watch(connection)
+    return connection
+
+
 class _Connection(AWSHTTPConnection):
+    def _new_conn(self) -> socket.socket:
+        return _watched(super()._new_conn())
+
     def getresponse(self, *args: Any, **kwargs: Any) -> Any:
-        if _request.watch:
-            _request.watch.socket = self.sock
+        _watched(self.sock)  # it may have been there before this request
         return super().getresponse(*args, **kwargs)
 
 
 class _TlsConnection(AWSHTTPSConnection):
+    def _new_conn(self) -> socket.socket:
+        return _watched(super()._new_conn())  # before TLS, and before a proxy's answer
+
     def getresponse(self, *args: Any, **kwargs: Any) -> Any:
-        if _request.watch:
-            _request.watch.socket = self.sock
+        _watched(self.sock)
         return super().getresponse(*args, **kwargs)
 
 

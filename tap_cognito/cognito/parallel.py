@@ -9,6 +9,7 @@ from collections import deque
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+from tap_cognito.cognito.large_responses import Turn, hand_over
 from tap_cognito.cognito.rate_limiter import Cancelled
 from tap_cognito.errors import TapCognitoError
 
@@ -58,6 +59,8 @@ class _Event(NamedTuple):
     page: Page | None = None
     error: Exception | None = None
     is_last: bool = False
+    done: Callable[[], None] = lambda: None
+    """To be called when its page isn't needed any more."""
 
 
 class _Region:
@@ -111,27 +114,30 @@ def read(regions: Iterable[Iterable[Source]], convert: Converter) -> Iterator[Ba
         marked as its last one.
     """
     events: queue.Queue[_Event] = queue.Queue(_PAGES_AHEAD)
+    turn = Turn()
     under_way = [_Region(sources) for sources in regions]
     try:
         while True:
             for region in under_way:
-                _fill(region, events)
+                _fill(region, events, turn)
             if not any(region.running for region in under_way):
                 return
             event = events.get()
             if event.task in event.task.region.running:
                 yield _handle(event, convert)
+            event.done()
     finally:
         for region in under_way:
             for task in region.running:
                 task.cancel.set()
 
 
-def _fill(region: _Region, events: queue.Queue[_Event]) -> None:
+def _fill(region: _Region, events: queue.Queue[_Event], turn: Turn) -> None:
     while len(region.running) < CONCURRENCY and (task := region.next()):
         # Nobody joins it: it may be blocked on I/O, and holds no data.
         try:
-            threading.Thread(target=_run, args=(task, events), name="listing", daemon=True).start()
+            arguments = (task, events, turn)
+            threading.Thread(target=_run, args=arguments, name="listing", daemon=True).start()
         except RuntimeError:  # noqa: PERF203 - `start` raises it for nothing else
             region.running.discard(task)
             raise TapCognitoError(
@@ -177,15 +183,17 @@ def _advance(event: _Event) -> None:
         source.restart(listing)
 
 
-def _run(task: _Task, events: queue.Queue[_Event]) -> None:
+def _run(task: _Task, events: queue.Queue[_Event], turn: Turn) -> None:
     """Read a listing, in a thread of its own."""
-    try:
-        for page in task.listing.read(task.cancel):
-            _put(events, _Event(task, page, is_last=page is not None and page.is_last))
-    except Cancelled:
-        return
-    except Exception as error:  # noqa: BLE001 - it belongs to the consumer's thread
-        _put(events, _Event(task, error=error, is_last=True))
+    with turn.taken_by_this_thread():
+        try:
+            for page in task.listing.read(task.cancel):
+                is_last = page is not None and page.is_last
+                _put(events, _Event(task, page, is_last=is_last, done=hand_over()))
+        except Cancelled:
+            return
+        except Exception as error:  # noqa: BLE001 - it belongs to the consumer's thread
+            _put(events, _Event(task, error=error, is_last=True))
 
 
 def _put(events: queue.Queue[_Event], event: _Event) -> None:
@@ -194,3 +202,4 @@ def _put(events: queue.Queue[_Event], event: _Event) -> None:
         with contextlib.suppress(queue.Full):
             events.put(event, timeout=0.1)
             return
+    event.done()

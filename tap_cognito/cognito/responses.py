@@ -16,6 +16,7 @@ from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError, HTTPClientError, ReadTimeoutError
 from botocore.utils import parse_timestamp
 
+from tap_cognito.cognito import large_responses
 from tap_cognito.cognito.deadlines import deadline
 from tap_cognito.errors import TapCognitoError
 
@@ -91,6 +92,7 @@ def receive(
         HTTPClientError: If the body can't be read.
         ReadTimeoutError: If it takes too long.
         MalformedResponseError: If it is too large.
+        AnotherIsUnderWayError: If it is large, and another large one is under way.
     """
     request.stream_output = True  # botocore leaves the body unread
     with deadline(MAX_SECONDS):
@@ -111,6 +113,11 @@ def _read(raw: Any) -> _Body:
         if not chunk:
             break
         body.write(chunk)
+        try:
+            large_responses.check(body.tell())
+        except large_responses.AnotherIsUnderWayError:
+            raw.close()
+            raise
         if body.tell() > MAX_BODY_BYTES:
             raw.close()
             raise malformed("a request", "too large")
