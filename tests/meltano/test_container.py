@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 DOCKER = ROOT / "examples" / "docker"
+DOCKERFILE = (DOCKER / "Dockerfile").read_text(encoding="utf-8")
 CRONJOB = (ROOT / "examples" / "kubernetes-cronjob.yaml").read_text(encoding="utf-8")
 POD = yaml.safe_load(CRONJOB)["spec"]["jobTemplate"]["spec"]["template"]["spec"]
 (CONTAINER,) = POD["containers"]
@@ -41,14 +42,13 @@ IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 
 def instructions() -> list[tuple[str, str]]:
     """The Dockerfile's instructions with their arguments."""
-    text = (DOCKER / "Dockerfile").read_text(encoding="utf-8")
-    lines = re.sub(r"(?m)^#.*\n|\\\n", "", text).splitlines()
+    lines = re.sub(r"(?m)^#.*\n|\\\n", "", DOCKERFILE).splitlines()
     return [(name, rest) for name, _, rest in (line.partition(" ") for line in lines) if name]
 
 
 def included() -> list[str]:
     """What .dockerignore lets into the image: it excludes everything and names exceptions."""
-    lines = (DOCKER / "Dockerfile.dockerignore").read_text(encoding="utf-8").splitlines()
+    lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     _, everything, *names = lines
     assert everything == "*"
     assert names.pop() == "**/__pycache__"
@@ -230,7 +230,12 @@ def test_the_image_runs_with_a_read_only_root(
 
 
 def test_the_image_holds_what_is_named_and_no_secret() -> None:
-    """Only named files get into the image: neither `.env` nor `.git`, whatever lies about."""
+    """Only named files get into the image: neither `.env` nor `.git`, whatever lies about.
+
+    The list is where every builder looks for it: at the top of the context, which is this folder.
+    """
+    assert re.search(r"(?m)^#   docker build --file \S+ --tag \S+ \.$", DOCKERFILE)
+    assert not list(DOCKER.glob("*ignore"))
     assert set(included()) == {
         *("LICENSE", "README.md", "hatch_build.py", "meltano.yml", "pyproject.toml"),
         *("tap_cognito", "requirements/dev.txt", "requirements/meltano.txt"),

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 import sysconfig
 from functools import cache
 from pathlib import Path
@@ -188,6 +189,43 @@ def test_the_gate_waits_for_every_job() -> None:
             code = subprocess.run(shell, env=env, stdout=subprocess.DEVNULL, check=False).returncode
             passes = result == "success" or (result == "skipped" and name in nightly)
             assert (code == 0) == passes, (name, result)
+
+
+@pytest.mark.programs
+@pytest.mark.skipif(sys.platform != "linux", reason="the jobs run on Linux")
+def test_a_release_is_what_was_built_and_tested(tmp_path: Path) -> None:
+    """Before the files are attested, and before they are published, their digests are compared."""
+    folder = ROOT / ".github" / "workflows"
+    (note,) = (step for step in load(folder / "test.yml")["jobs"]["build"]["steps"] if "id" in step)
+    dist = tmp_path / "dist"
+    dist.mkdir()
+    for name in ("a.whl", "a.tar.gz"):
+        (dist / name).write_text(name)
+
+    def run(script: str, **variables: str) -> int:
+        command = ["bash", "-eo", "pipefail", "-c", script]
+        ran = subprocess.run(
+            command, cwd=tmp_path, env={**os.environ, **variables}, capture_output=True, check=False
+        )
+        return ran.returncode
+
+    assert run(note["run"], GITHUB_OUTPUT=str(tmp_path / "output")) == 0
+    begin, *lines, end = (tmp_path / "output").read_text().splitlines()
+    assert (begin, end) == ("digests<<END", "END")
+    digests = "\n".join(lines)
+    jobs = load(folder / "release.yml")["jobs"]
+    for name in ("attest", "publish"):
+        download, check, *_, act = jobs[name]["steps"]
+        assert "download-artifact" in download["uses"]
+        assert re.search(r"/attest@|pypi-publish@", act["uses"])
+        assert check["env"] == {"DIGESTS": "${{ needs.test.outputs.digests }}"}
+        assert "test" in jobs[name]["needs"]
+        assert run(check["run"], DIGESTS=digests) == 0
+        assert run(check["run"], DIGESTS="") != 0
+        assert run(check["run"], DIGESTS=digests.replace(lines[0][:8], "0" * 8)) != 0
+        (dist / "b.whl").write_text("another")
+        assert run(check["run"], DIGESTS=digests) != 0
+        (dist / "b.whl").unlink()
 
 
 def test_the_wheel_is_tested_on_every_python_it_is_for() -> None:
