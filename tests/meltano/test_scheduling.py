@@ -94,7 +94,7 @@ POD = CRONJOB["spec"]["jobTemplate"]["spec"]["template"]["spec"]
 
 
 def test_the_cronjob_fits_this_project() -> None:
-    """The CronJob runs once at a time, without a token, and sets nothing that Meltano would drop."""
+    """The CronJob runs once at a time, has no token, and sets nothing that Meltano would drop."""
     assert POD["automountServiceAccountToken"] is False
     assert (CRONJOB["apiVersion"], CRONJOB["kind"]) == ("batch/v1", "CronJob")
     assert CRONJOB["spec"]["concurrencyPolicy"] == "Forbid"
