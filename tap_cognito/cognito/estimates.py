@@ -95,8 +95,8 @@ class PlainEnd:
 
     @property
     def is_proven(self) -> bool:
-        """Whether it needs no estimate: it is one page, or all expected users came."""
-        return (self.pages == 1 and self.count > 0) or self._probe == set()
+        """Whether it needs no estimate: it is one page with room, or all expected users came."""
+        return (self.pages == 1 and 0 < self.count < PAGE_SIZE) or self._probe == set()
 
     @property
     def has_lost(self) -> bool:

@@ -257,19 +257,22 @@ UNDIVIDED: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("flaw", UNDIVIDED)
-def test_a_plain_listing_that_loses_a_token_goes_on(flaw: str) -> None:
+@pytest.mark.parametrize("page", [1, 30])
+def test_a_plain_listing_that_loses_a_token_goes_on(flaw: str, page: int) -> None:
     """A page that lacks its token once is asked for again: no user is missing, none comes twice."""
-    with Emulator(Pool(SIZE), amend=lose_token(30, always=False), **UNDIVIDED[flaw]) as emulator:
+    with Emulator(Pool(SIZE), amend=lose_token(page, always=False), **UNDIVIDED[flaw]) as emulator:
         assert usernames(scan(emulator)) == usernames(list(emulator.pool.users()))
         assert emulator.log.count("DescribeUserPool") == 1
         assert emulator.log.count() <= PAGES + 20
 
 
 @pytest.mark.parametrize("flaw", UNDIVIDED)
-def test_a_plain_listing_that_always_ends_early_fails(flaw: str) -> None:
+@pytest.mark.parametrize("page", [1, 30])
+def test_a_plain_listing_that_always_ends_early_fails(flaw: str, page: int) -> None:
     """An end far short of the estimate is no end, however often it is said."""
-    amend = lose_token(30, always=True)
-    failure = pytest.raises(TapCognitoError, match="ended the list after 1,800 of about 3,000")
+    amend = lose_token(page, always=True)
+    text = f"ended the list after {60 * page:,} of about 3,000"
+    failure = pytest.raises(TapCognitoError, match=text)
     with Emulator(Pool(SIZE), amend=amend, **UNDIVIDED[flaw]) as emulator, failure:
         scan(emulator)
 
