@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING
 from tap_cognito.cognito.checkpoint import Checkpoint
 from tap_cognito.cognito.listing import MOST_PARENTS
 from tap_cognito.cognito.responses import malformed
-from tap_cognito.errors import FeatureUnavailableError, ResourceNotFoundError, TapCognitoError
+from tap_cognito.errors import (
+    AccessDeniedError,
+    CredentialsError,
+    FeatureUnavailableError,
+    NotEnabledError,
+    ResourceNotFoundError,
+    TapCognitoError,
+    UnansweredError,
+    UnsupportedError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -22,6 +31,16 @@ if TYPE_CHECKING:
 
 MISSES = 2
 """How often a thing that is listed may not be found before its source fails."""
+
+_OF_ALL = (
+    AccessDeniedError,
+    CredentialsError,
+    FeatureUnavailableError,
+    NotEnabledError,
+    UnansweredError,
+    UnsupportedError,
+)
+"""Errors that the other listings of a source would meet too."""
 
 logger = logging.getLogger("tap-cognito.source")
 
@@ -220,6 +239,8 @@ class Nested(Source):
         self._is_found = is_found
         self._sent = SentItems()
         self._children: dict[str, Listing] = {}
+        self._failed: dict[str, Listing] = {}
+        self._is_second_try = False
         self._missing: set[str] = set()
         self._misses: Counter[str] = Counter()
 
@@ -253,12 +274,22 @@ class Nested(Source):
         self._sent.restart(listing)
 
     def fail(self, listing: Listing, error: TapCognitoError) -> None:
-        """List the parents again to learn whether one that isn't found is really gone."""
+        """List the parents again to learn whether one that isn't found is really gone.
+
+        What fails otherwise is tried again when all others are read, so that it fails alone.
+        """
         if listing.name in self._children and isinstance(error, ResourceNotFoundError):
             self._miss(listing)
-            return
-        super().fail(listing, error)
-        self._end(listing)
+        elif listing.name in self._children and self._may_be_alone(error):
+            self._failed[listing.name] = listing
+            self._sent.restart(listing)
+            self._end(listing)
+        else:
+            super().fail(listing, error)
+            self._end(listing)
+
+    def _may_be_alone(self, error: TapCognitoError) -> bool:
+        return not (self._is_second_try or isinstance(error, _OF_ALL))
 
     def _miss(self, listing: Listing) -> None:
         self._missing.add(listing.name)
@@ -280,8 +311,18 @@ class Nested(Source):
 
     def _end(self, listing: Listing) -> None:
         self._children.pop(listing.name, None)
-        if self._missing and not self._children:
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Read again what wasn't found, then what failed, once all others are read."""
+        if self._children:
+            return
+        if self._missing:
             self.read([self._parents])
+        elif self._failed:
+            self._is_second_try = True
+            self._children, self._failed = self._failed, {}
+            self.read(self._children.values())
 
     def _check(self, page: Page) -> None:
         """Read what wasn't found but is listed once more; what isn't listed either is gone."""
@@ -293,3 +334,4 @@ class Nested(Source):
         if not page.token:
             self._missing.clear()
             self.read(self._children.values())
+            self._go_on()

@@ -81,7 +81,7 @@ class ResumableScan:
         self._scan = self._resume(scan, scope, pool_ids) or new_scan(
             scope.scan,
             max(version if isinstance(version, int) else 0, saved_version(saved)),
-            scan.failing if scan else {},
+            scan,
             is_mirror=scope.is_mirror,
         )
         self._done_before = {pool: len(each.done) for pool, each in self._scan.pools.items()}
@@ -154,6 +154,7 @@ class ResumableScan:
             self._scan.pools.pop(pool_id, None)
             self._scan.complete.add(pool_id)
             self._scan.failing.pop(pool_id, None)
+            self._scan.furthest.pop(pool_id, None)
             if self.bookmarks:
                 self.bookmarks.set(pool_id, self._scan.began)
         elif len(checkpoint.done) == len(self.checkpoint(pool_id).done):
@@ -197,14 +198,15 @@ class ResumableScan:
         return not failures
 
     def _note(self, failures: Mapping[str, Exception]) -> None:
-        """Count the runs in which a pool has failed without progress."""
+        """Count the runs in which a pool has failed and got no further than ever before."""
         for pool_id, error in failures.items():
             if isinstance(error, _OF_A_POOL):
                 continue
             done = len(self.checkpoint(pool_id).done)
-            has_progress = done > self._done_before.get(pool_id, 0)
-            count = 0 if has_progress else self._scan.failing.get(pool_id, 0) + 1
+            before = max(self._done_before.get(pool_id, 0), self._scan.furthest.get(pool_id, 0))
+            count = 0 if done > before else self._scan.failing.get(pool_id, 0) + 1
             self._scan.failing[pool_id] = min(count, _FRUITLESS)
+            self._scan.furthest[pool_id] = max(done, before)
 
     def _read_others_anew(self, failures: Mapping[str, Exception]) -> None:
         """Let no pool wait for one that has failed again and would fail a third time.

@@ -14,7 +14,7 @@ from tap_cognito.cognito.checkpoint import Checkpoint  # noqa: TC001 - msgspec r
 from tap_cognito.dates import parse_date
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
 
 class StreamState(NamedTuple):
@@ -48,7 +48,9 @@ class Scan(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
     pools: dict[str, Checkpoint] = {}
     """Those that are under way."""
     failing: dict[str, int] = {}
-    """In how many runs in a row a pool has failed without any progress."""
+    """In how many runs in a row a pool has failed without getting any further."""
+    furthest: dict[str, int] = {}
+    """How many listings of a pool that failed were complete at most."""
 
     @property
     def has_progress(self) -> bool:
@@ -68,13 +70,13 @@ def now_text() -> str:
     return datetime.now(timezone.utc).isoformat()
 
 
-def new_scan(scope: str, last_version: int, failing: Mapping[str, int], *, is_mirror: bool) -> Scan:
+def new_scan(scope: str, last_version: int, before: Scan | None, *, is_mirror: bool) -> Scan:
     """Begin a scan.
 
     Args:
         scope: What to write: the text of a `Scope`.
         last_version: The version of the last scan; 0 without one.
-        failing: In how many runs in a row a pool has failed.
+        before: What the state has of a scan before, which pools failed in it.
         is_mirror: Whether its records have a version.
 
     Returns:
@@ -82,7 +84,10 @@ def new_scan(scope: str, last_version: int, failing: Mapping[str, int], *, is_mi
     """
     now = now_text()
     version = max(int(time.time() * 1000), last_version + 1) if is_mirror else None
-    return Scan(now, now, scope, version, failing=dict(failing))
+    scan = Scan(now, now, scope, version)
+    if before:
+        scan.failing, scan.furthest = dict(before.failing), dict(before.furthest)
+    return scan
 
 
 def dump_scan(scan: Scan) -> str:

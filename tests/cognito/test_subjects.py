@@ -117,12 +117,15 @@ def test_a_domain_that_the_pool_names_is_not_dropped(
                 records(config, capfd, "domains")
 
 
-def test_a_group_that_is_not_found_once_is_read_again(capfd: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("code", ["ResourceNotFoundException", "SomethingNewException"])
+def test_a_group_that_fails_once_is_read_again(
+    code: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     """A group that is made again while its members are read costs nothing but requests."""
     with Emulator(Pool(30)) as emulator:
         config = emulator_config(emulator, **MIRROR)
         before = records(config, capfd, "group_memberships")
-        emulator.refuse = not_found("ListUsersInGroup", "ResourceNotFoundException", 1)
+        emulator.refuse = not_found("ListUsersInGroup", code, 1)
         assert records(config, capfd, "group_memberships") == before
     assert before
 

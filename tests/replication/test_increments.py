@@ -415,10 +415,10 @@ def test_a_state_names_no_filter(source: Source) -> None:
 def test_versions_grow_whatever_the_clock_does(now: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two scans in one moment, or after the clock was set back, have versions that grow."""
     monkeypatch.setattr(time, "time", lambda: 2_000.0)
-    first = new_scan("scope", 0, {}, is_mirror=True)
+    first = new_scan("scope", 0, None, is_mirror=True)
     monkeypatch.setattr(time, "time", lambda: now)
     assert first.version is not None
-    second = new_scan("scope", first.version, {}, is_mirror=True)
+    second = new_scan("scope", first.version, None, is_mirror=True)
     assert second.version is not None
     assert second.version > first.version
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from emulator import Emulator, Pool
+from emulator.errors import ApiError
 from tap_cognito.errors import TapCognitoError
 from tap_cognito.tap import TapCognito
 from tests.support.catalogs import INCREMENTAL, selected
@@ -44,6 +45,7 @@ class Reader:
         *,
         method: str = "INCREMENTAL",
         fails: str = "",
+        stream: str = "users",
         without: tuple[str, ...] = (),
         **config: Any,
     ) -> Json:
@@ -52,7 +54,7 @@ class Reader:
         if "user_pool_ids" in settings:
             del settings["user_pool_id"]
         replication = INCREMENTAL if method == "INCREMENTAL" else None
-        catalog = selected("users", config=settings, replication=replication, without=without)
+        catalog = selected(stream, config=settings, replication=replication, without=without)
         tap = TapCognito(config=settings, catalog=catalog, state=copy.deepcopy(state))
         wait_for_readers()
         self.emulator.log.requests.clear()
@@ -273,6 +275,35 @@ def test_a_pool_that_fails_for_good_does_not_keep_the_others_old(
         state = reader.run(state, method="FULL_TABLE")
         assert reader.pools == {A, B, C}
         assert state == {"bookmarks": {"users": {"scan": None}}}
+
+
+@pytest.mark.parametrize("code", ["SomethingNewException", "InternalErrorException"])
+def test_a_group_that_fails_for_good_does_not_keep_the_others_old(
+    capfdbinary: Capture, code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though it fails at once, all others are read; without progress, from then on in each run."""
+    monkeypatch.setattr("tap_cognito.cognito.client.RETRY_SECONDS", 0.0)
+    pool = Pool(60)
+    names = [f"{number:02}" for number in range(20)]
+    pool.groups = {name: {"GroupName": name, "UserPoolId": pool.id} for name in names}
+    for number in range(60):
+        pool.join(pool.username(number), names[number % 20])
+
+    def refuse(_: str, parameters: Json) -> ApiError | None:
+        return ApiError(code, "No.", 400) if parameters.get("GroupName") == "00" else None
+
+    with Emulator(pool, refuse=refuse) as emulator:
+        reader = Reader(emulator, capfdbinary)
+        sent, state = [], None
+        for _ in range(5):
+            state = reader.run(state, stream="group_memberships", method="FULL_TABLE", fails=" ")
+            found = of_type(reader.messages, "RECORD")
+            sent.append({each["record"]["group_name"] for each in found})
+        others = set(names[1:])
+        assert sent == [others, set(), set(), others, others]
+        emulator.refuse = None
+        reader.run(state, stream="group_memberships", method="FULL_TABLE")
+        assert reader.sent == 60
 
 
 def test_an_outage_costs_no_progress(capfdbinary: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
