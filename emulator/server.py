@@ -122,6 +122,20 @@ class Emulator(Behaviour):
         """
         self._schedule.add(number, action, operations)
 
+    def answer(self, operation: str, parameters: Wire) -> Reply:
+        """Carry out a request of this process: without HTTP, signature, latency and faults.
+
+        Args:
+            operation: Such as "ListUsers".
+            parameters: As in the API's JSON.
+        """
+        self._schedule.advance(operation)
+        caller = Caller(_ANYBODY.account, self.pool.region, _ANYBODY.arn)
+        try:
+            return Reply(200, self._text(operation, parameters, caller).encode())
+        except ApiError as error:
+            return _refusal(error, next(self._numbers), is_sts=False)
+
     def _respond(self, received: Received) -> tuple[bytes, str]:
         if not received.line.startswith("POST / "):
             return encode(self._control(received.line), _NO_FAULT, 0), "open"
@@ -183,13 +197,15 @@ class Emulator(Behaviour):
                 answer = self._sts.answer(parameters, identity, self.roles)
                 reply = Reply(200, answer.encode(), "text/xml")
             else:
-                carry_out = partial(self._api.answer, operation, parameters, caller)
-                respond = self.respond
-                answer = respond(operation, parameters, carry_out) if respond else carry_out()
-                reply = Reply(200, answer.encode())
+                reply = Reply(200, self._text(operation, parameters, caller).encode())
         except ApiError as error:
             reply = _refusal(error, number, is_sts=is_sts)
         return Caller(identity.account, region, identity.arn), reply
+
+    def _text(self, operation: str, parameters: Wire, caller: Caller) -> str:
+        carry_out = partial(self._api.answer, operation, parameters, caller)
+        respond = self.respond
+        return respond(operation, parameters, carry_out) if respond else carry_out()
 
     def _control(self, line: str) -> Reply:
         if line.startswith("POST /_reset "):
