@@ -115,8 +115,8 @@ def play(seeds: Iterable[int], monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.whole_pools
 def test_any_history_of_runs_ends_with_the_right_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A good run has who was there throughout, two are exact; 46 has an end that was merged."""
-    play(range(30), monkeypatch)
+    """A good run has who was there throughout, two are exact; 17 has an end that was merged."""
+    play([*range(20), 35], monkeypatch)
 
 
 @pytest.mark.slow
