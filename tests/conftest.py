@@ -15,6 +15,8 @@ import pytest
 from quickstart import pool
 from quickstart import postgres as embedded
 from quickstart.pipeline import Meltano, forget_settings
+from tap_cognito.cognito import quotas
+from tests.support.clocks import UNLIMITED
 from tests.support.identities import SecretStores, secret_stores
 from tests.support.selection import Scheduling, mark, note_programs, stays_in_process, turn
 from tests.support.tables import Database
@@ -74,6 +76,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
 
 
 _numbers = itertools.count(1)
+
+
+@pytest.fixture
+def _unlimited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No pace but that of the settings: for tests of what has 5 requests/s at AWS."""
+    for name, limit in UNLIMITED.items():
+        monkeypatch.setattr(quotas, name, limit)
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ from tests.support.programs import emulator_config
 if TYPE_CHECKING:
     from emulator.wire import Wire
 
-pytestmark = pytest.mark.whole_pools
+pytestmark = [pytest.mark.whole_pools, pytest.mark.usefixtures("_unlimited")]
 
 MIRROR = {"emit_activate_version_messages": True}
 

@@ -180,6 +180,7 @@ def test_the_column_tables_are_the_schema(loaded: Database, stream: str) -> None
     assert item(stream, "Primary key") == list(TAP.streams[stream].primary_keys)
 
 
+@pytest.mark.usefixtures("_unlimited")
 @each_stream
 def test_the_documented_actions_are_the_ones_that_are_called(
     emulator: Emulator, stream: str, capfd: pytest.CaptureFixture[str]

@@ -107,6 +107,7 @@ def test_every_operation_is_read_only_and_has_its_permission_documented() -> Non
         assert f'"cognito-idp:{name}"' in SECURITY
 
 
+@pytest.mark.usefixtures("_unlimited")
 @pytest.mark.parametrize("stream", sorted(TapCognito(config={"user_pool_id": "a_1"}).streams))
 def test_the_documented_policy_of_a_stream_is_enough_and_the_least(
     stream: str, capfd: pytest.CaptureFixture[str]

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from emulator.wire import Wire
     from tap_cognito.cognito.listing import Item, Listing
 
-pytestmark = pytest.mark.whole_pools
+pytestmark = [pytest.mark.whole_pools, pytest.mark.usefixtures("_unlimited")]
 
 COLUMNS = {
     "GetUserPoolSessionConfiguration": (

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from subprocess import CompletedProcess
 
+pytestmark = pytest.mark.usefixtures("_unlimited")
+
 OPERATIONS = {
     "groups": ["ListGroups"],
     "group_memberships": ["ListGroups", "ListUsersInGroup"],

@@ -25,7 +25,7 @@ from tests.support.waiting import side_by_side
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-pytestmark = pytest.mark.whole_pools
+pytestmark = [pytest.mark.whole_pools, pytest.mark.usefixtures("_unlimited")]
 
 OPERATION = "AdminGetUserAuthFactors"
 

@@ -1,10 +1,12 @@
-"""A clock for rate limiters that only moves while something waits."""
+"""A clock for rate limiters that only moves while something waits, and quotas without a wait."""
 
 from __future__ import annotations
 
 import threading
 from itertools import pairwise, repeat
 from typing import TYPE_CHECKING
+
+from tap_cognito.cognito import quotas
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -13,6 +15,12 @@ if TYPE_CHECKING:
 
 PATIENCE = 10
 """Seconds after which a thread is taken to hang."""
+
+UNLIMITED = {
+    "_LIMITS": dict.fromkeys(quotas._LIMITS, 10_000.0),  # noqa: SLF001 - AWS's are for AWS
+    "_LIMIT_OF_A_POOL": 10_000.0,
+}
+"""For `quotas`: no pace but that of the settings, where none is tested."""
 
 
 class Clock(threading.Event):

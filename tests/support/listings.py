@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 Users = list[dict[str, Any]]
 
+PACED = ("UserList", "UserRead", "UserResourceRead")
+"""The quotas whose pace is a setting."""
+
 
 def pool_of(emulator: Emulator, rate: float = 100_000) -> UserPool:
     """The pool that is served, read at a pace that doesn't matter."""
@@ -35,7 +38,7 @@ def pool_of(emulator: Emulator, rate: float = 100_000) -> UserPool:
 def pool_at(url: str, pool_id: str = "us-east-1_A", rate: float = 100_000) -> UserPool:
     """The pool at an endpoint, whatever serves it."""
     session = boto3.Session("key", "secret", region_name="us-east-1")
-    return UserPool(pool_id, CognitoClient(session, Quotas({"UserList": rate}), url))
+    return UserPool(pool_id, CognitoClient(session, Quotas(dict.fromkeys(PACED, rate)), url))
 
 
 def pages(pool: UserPool, user_filter: str | None = None) -> Generator[Users, None, None]:
