@@ -5,9 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-import os
 import re
-import subprocess
 import sysconfig
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +18,7 @@ from tap_cognito.tap import TapCognito
 from tests.support.catalogs import selected
 from tests.support.documents import blocks, shell
 from tests.support.paths import ROOT
-from tests.support.programs import TIMEOUT, emulator_config, load, run_tap
+from tests.support.programs import emulator_config, load, run_forked, run_tap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -128,16 +126,12 @@ def test_meltano_passes_on_a_recipe_as_it_is_shown(
 
 def settings_by_meltano(environment: str, plugin: str, project: Path) -> dict[str, Any]:
     """The settings that Meltano gives to a plugin."""
-    run = subprocess.run(
+    run = run_forked(
         [SCRIPTS / "meltano", f"--environment={environment}", "config", "print", plugin],
+        {"MELTANO_CLI_DISABLE_VERSION_CHECK": "true"},
         cwd=project,
-        env={**os.environ, "MELTANO_CLI_DISABLE_VERSION_CHECK": "true"},
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=TIMEOUT,
-        check=True,
     )
+    run.check_returncode()
     found: dict[str, Any] = json.loads(run.stdout)
     return found
 

@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 
 FORKED = "tests.forked"
 """The audit event of a program that is started here."""
-_IMPORTS = ("psycopg", "tap_cognito.tap", "tap_cognito.singer.writer", "target_postgres.target")
+_IMPORTS = (
+    *("psycopg", "rich.progress", "tap_cognito.tap", "tap_cognito.singer.writer"),
+    *("target_postgres.target", "meltano.cli"),
+)
 _LONGEST = 1 << 18
 """Bytes of a request."""
 
@@ -41,7 +44,7 @@ class Forked:
     warnings of imports.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - those of Popen
         self,
         command: Sequence[str | Path],
         *,
@@ -49,6 +52,7 @@ class Forked:
         stdin: IO[Any],
         stdout: IO[Any],
         stderr: IO[Any],
+        cwd: str | Path | None = None,
     ) -> None:
         """Start it.
 
@@ -58,11 +62,12 @@ class Forked:
             stdin: The file that it reads.
             stdout: The file that it writes to.
             stderr: The file that it logs to.
+            cwd: Its folder; if not given, this process's.
         """
         self.args = [str(part) for part in command]
         sys.audit(FORKED, self.args)
         report, reported = os.pipe()
-        request = json.dumps([self.args, dict(env), os.getcwd()])  # noqa: PTH109
+        request = json.dumps([self.args, dict(env), str(cwd or os.getcwd())])  # noqa: PTH109
         streams = [stream.fileno() for stream in (stdin, stdout, stderr)]
         socket.send_fds(_server(), [request.encode()], [*streams, reported])
         os.close(reported)

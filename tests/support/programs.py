@@ -61,10 +61,19 @@ def run_tap(
 ) -> subprocess.CompletedProcess[str]:
     """Run tap-cognito to its end, with a configuration file and nothing of the machine's AWS."""
     with ExitStack() as stack:
-        command = [*program, *_config(stack, config), *arguments]
+        return run_forked([*program, *_config(stack, config), *arguments], env)
+
+
+def run_forked(
+    command: Sequence[str | Path],
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Run a Python program to its end, with nothing of the machine's AWS."""
+    with ExitStack() as stack:
         nothing = stack.enter_context(Path(os.devnull).open())
         stdout, stderr = (stack.enter_context(_scratch()) for _ in range(2))
-        run = start(stack, command, env, nothing, stdout, stderr)
+        run = start(stack, command, env, nothing, stdout, stderr, cwd=cwd)
         status = run.wait(TIMEOUT)
         return subprocess.CompletedProcess(command, status, _content(stdout), _content(stderr))
 
@@ -109,12 +118,15 @@ def start(
     command: Sequence[str | Path],
     env: Mapping[str, str] | None,
     *streams: IO[Any],
+    cwd: Path | None = None,
 ) -> Forked | subprocess.Popen[bytes]:
     """Start a program, with its three streams, that ends with the stack, at the latest."""
     # Elsewhere libraries of the system may not survive a fork.
     make = Forked if sys.platform == "linux" else subprocess.Popen
     stdin, stdout, stderr = streams
-    program = make(command, env=_environment(env), stdin=stdin, stdout=stdout, stderr=stderr)
+    program = make(
+        command, env=_environment(env), stdin=stdin, stdout=stdout, stderr=stderr, cwd=cwd
+    )
     stack.enter_context(program)
     stack.callback(program.kill)
     return program
