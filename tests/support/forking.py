@@ -31,7 +31,7 @@ FORKED = "tests.forked"
 """The audit event of a program that is started here."""
 _IMPORTS = (
     *("psycopg", "rich.progress", "tap_cognito.tap", "tap_cognito.singer.writer"),
-    *("target_postgres.target", "meltano.cli"),
+    "target_postgres.target",
 )
 _LONGEST = 1 << 18
 """Bytes of a request."""
