@@ -24,7 +24,8 @@ from tap_cognito.cognito import large_responses
 from tap_cognito.cognito.deadlines import keep_deadlines
 from tap_cognito.cognito.rate_limiter import Cancelled
 from tap_cognito.cognito.responses import (
-    TruncatedResponseError,
+    RequestIds,
+    SpoiledResponseError,
     clean_error,
     parse,
     receive,
@@ -120,6 +121,7 @@ class CognitoClient:
         keep_deadlines(http_session)
         send = http_session.send
         events.register("before-send.cognito-identity-provider", partial(receive, send))
+        events.register("before-parse.cognito-identity-provider", RequestIds().check)
         events.register("before-parse.cognito-identity-provider", parse)
         events.register("before-parse.cognito-identity-provider", clean_error)
 
@@ -169,7 +171,7 @@ class CognitoClient:
             _wait_for(limiters, cancel)
             try:
                 answer = _send(send, parameters, limiters, cancel)
-            except (BotoCoreError, ClientError, TruncatedResponseError) as error:
+            except (BotoCoreError, ClientError, SpoiledResponseError) as error:
                 kind = _kind(error)
                 if kind is not ErrorKind.TRANSIENT:
                     self._note_answer(operation)
@@ -217,10 +219,10 @@ class CognitoClient:
     def _explain(
         self, error: Exception, kind: ErrorKind, operation: str, parameters: Mapping[str, Any]
     ) -> TapCognitoError:
-        if isinstance(error, TruncatedResponseError):
+        if isinstance(error, SpoiledResponseError):
             return TapCognitoError(
-                f"the response to {operation} is truncated or isn't JSON, repeatedly: check "
-                "proxies and `endpoint_url`"
+                f"the response to {operation} {error.reason}, repeatedly: check proxies and "
+                "`endpoint_url`"
             )
         request = Request(operation, self._client, parameters.get("UserPoolId"), self._endpoint_url)
         return from_botocore(error, kind, request)
@@ -242,7 +244,7 @@ def _send(
 
 
 def _kind(error: Exception) -> ErrorKind:
-    return ErrorKind.TRANSIENT if isinstance(error, TruncatedResponseError) else classify(error)
+    return ErrorKind.TRANSIENT if isinstance(error, SpoiledResponseError) else classify(error)
 
 
 def _wait_for(limiters: list[RateLimiter], cancel: threading.Event) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
 import logging
@@ -29,6 +30,9 @@ PAGE_SIZE = 60
 
 MOST_PARENTS = 100_000
 """How many groups, clients or pools are kept in memory: ten times what AWS allows."""
+
+_PROVEN = {"ListUsers"}
+"""Operations whose lists are proven by an estimate."""
 
 _SUBJECTS = {("DescribeUserPool", "UserPoolId"): "Id"}
 """The members that say what a parameter asked for, where they are called otherwise."""
@@ -195,12 +199,20 @@ class Listing:
             if token is not None and token_name:
                 request[token_name] = token
             page = self._page(request, cancel, attempts=_TOKEN_ATTEMPTS if token else 1)
+            if self._may_go_on_after(page):
+                with contextlib.suppress(InvalidParameterError):
+                    page = self._page(request, cancel, attempts=1)
             token = page.token
             is_last = token is None or number == self.max_pages or self.is_enough(page.items)
             yield page._replace(is_last=is_last)
             if is_last:
                 return
             loops.check(token)
+
+    def _may_go_on_after(self, page: Page) -> bool:
+        """Return whether a last page is full: its token may have been lost."""
+        is_full = len(page.items) >= min(self._limit.values(), default=len(page.items) + 1)
+        return page.token is None and is_full and self.operation not in _PROVEN
 
     def _page(self, request: Mapping[str, Any], cancel: threading.Event, attempts: int) -> Page:
         for attempt in itertools.count(1):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
+from collections import OrderedDict
 from datetime import datetime, timedelta, timezone
 from http import HTTPStatus
 from io import BytesIO
@@ -52,10 +54,29 @@ _DATES = {
     "UserLastModifiedDate",
 }
 _LONGEST_DATE = 64
+_REMEMBERED_IDS = 10_000
 
 
-class TruncatedResponseError(Exception):
-    """A response without any of the operation's members; a retry may get it whole."""
+class SpoiledResponseError(Exception):
+    """A response that isn't the one to this request; a retry may get that.
+
+    Attributes:
+        reason: What is wrong with it.
+    """
+
+    reason = ""
+
+
+class TruncatedResponseError(SpoiledResponseError):
+    """A response without any of the operation's members."""
+
+    reason = "is truncated or isn't JSON"
+
+
+class RepeatedResponseError(SpoiledResponseError):
+    """A response that was received before, to another request."""
+
+    reason = "was that to an earlier request"
 
 
 class MalformedResponseError(TapCognitoError):
@@ -67,6 +88,33 @@ def malformed(operation: str, reason: str) -> MalformedResponseError:
     return MalformedResponseError(
         f"the response to {operation} is malformed ({reason}): check proxies and `endpoint_url`"
     )
+
+
+class RequestIds:
+    """The ids of the last responses: AWS gives each its own. Threads may share it."""
+
+    def __init__(self) -> None:
+        self._last: OrderedDict[str, None] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def check(self, response_dict: dict[str, Any], **_: Any) -> None:
+        """Handle botocore's event `before-parse`.
+
+        Raises:
+            RepeatedResponseError: If the response was received before. A server that gives all the
+                same id isn't AWS: nothing follows from it.
+        """
+        request_id = response_dict["headers"].get("x-amzn-RequestId")
+        if not request_id:
+            return
+        with self._lock:
+            if request_id in self._last:
+                if len(self._last) > 1:
+                    raise RepeatedResponseError
+                return
+            self._last[request_id] = None
+            if len(self._last) > _REMEMBERED_IDS:
+                self._last.popitem(last=False)
 
 
 class _Body(BytesIO):

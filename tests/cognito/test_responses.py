@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import itertools
 import json
 import socket
 import socketserver
@@ -23,7 +24,7 @@ from tap_cognito.tap import TapCognito
 from tests.support.answers import records
 from tests.support.catalogs import selected
 from tests.support.emulated import answering
-from tests.support.hostile import ATTACKS, Hostile, response
+from tests.support.hostile import ATTACKS, Asked, Hostile, response
 from tests.support.listings import pages, pool_at, pool_of
 from tests.support.paths import ROOT
 from tests.support.programs import emulator_config
@@ -257,6 +258,73 @@ def test_an_error_that_is_no_text_is_told_by_its_status(
         with outcome or contextlib.nullcontext():
             assert len([*chain(*pages(pool))]) == 3
         assert server.seen["ListUsers"] == 1 + (not fault)
+
+
+def numbered(is_repeated: Callable[[int], bool]) -> Callable[[Asked], bytes]:
+    """Answer with request ids as AWS does, but for some requests with what was answered before."""
+    numbers = itertools.count(1)
+    answers: list[bytes] = []
+
+    def attack(asked: Asked) -> bytes:
+        number = next(numbers)
+        if not is_repeated(number):
+            answers.append(response(asked.truth()[1], "200 OK", f"x-amzn-RequestId: {number}"))
+        return answers[-1]
+
+    return attack
+
+
+def read_through(
+    attack: Callable[[Asked], bytes],
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> set[tuple[str, str]]:
+    """Read the groups of twenty pools through a proxy; return them, each with its pool."""
+    monkeypatch.setitem(ATTACKS, "numbered", attack)
+    pools = [Pool(0, pool_id=f"us-east-1_M{number}") for number in range(20)]
+    for pool in pools:
+        pool.groups = {pool.id: {"GroupName": pool.id}}
+    with Emulator(pools=pools) as emulator, Hostile(emulator.url) as server:
+        server.reset("numbered", times=10**6)
+        config = emulator_config(emulator, endpoint_url=server.url)
+        del config["user_pool_id"]
+        config["user_pool_ids"] = [pool.id for pool in pools]
+        found = records(config, capfd, "groups")
+    return {(each["user_pool_id"], each["group_name"]) for each in found}
+
+
+OF_TWENTY = {(f"us-east-1_M{number}", f"us-east-1_M{number}") for number in range(20)}
+
+
+def test_a_response_to_another_request_is_asked_for_again(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy that repeats responses gives no pool another pool's groups."""
+    attack = numbered(lambda number: number % 3 == 0)
+    assert read_through(attack, capfd, monkeypatch) == OF_TWENTY
+
+
+def test_a_proxy_that_repeats_one_response_fails_the_run(
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """With a line that says what it does."""
+    monkeypatch.setattr(client, "RETRY_SECONDS", 0.0)
+    with pytest.raises(TapCognitoError, match="20 pools couldn't be read"):
+        read_through(numbered(lambda number: number > 4), capfd, monkeypatch)
+    assert "ListGroups was that to an earlier request, repeatedly: check proxies" in caplog.text
+
+
+def test_ids_that_are_all_the_same_prove_nothing(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An emulator may give all responses one id."""
+
+    def attack(asked: Asked) -> bytes:
+        return response(asked.truth()[1], "200 OK", "x-amzn-RequestId: 1")
+
+    assert read_through(attack, capfd, monkeypatch) == OF_TWENTY
 
 
 def test_a_page_that_is_no_text_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
