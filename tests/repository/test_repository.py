@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 PACKAGE = Path(tap_cognito.__file__).parent
 POLICY_POOL = ":userpool/us-east-1_AbCdEf123"
 SECURITY = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+STREAMS = (ROOT / "docs" / "streams.md").read_text(encoding="utf-8")
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 PINNED = re.compile(r"\S+@[0-9a-f]{40} # v\d+(\.\d+)*")
 
@@ -100,11 +101,11 @@ def test_the_layout_names_every_module() -> None:
 
 
 def test_every_operation_is_read_only_and_has_its_permission_documented() -> None:
-    """No operation that the code names writes, and docs/security.md grants each of them."""
+    """No operation that the code names writes, and the documents name each of them."""
     assert operations() >= {"ListUsers", "DescribeUserPool"}
     for name in operations():
         assert name.startswith(("List", "Describe", "Get", "AdminGet", "AdminList"))
-        assert f'"cognito-idp:{name}"' in SECURITY
+        assert re.search(rf"\bcognito-idp:{name}\b", STREAMS + SECURITY)
 
 
 @pytest.mark.usefixtures("_unlimited")
@@ -112,20 +113,26 @@ def test_every_operation_is_read_only_and_has_its_permission_documented() -> Non
 def test_the_documented_policy_of_a_stream_is_enough_and_the_least(
     stream: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Read alone, a stream calls exactly the operations that its policy grants."""
-    (section,) = re.findall(rf"(?ms)^### {stream}$(.*?)(?=^### |\Z)", SECURITY)
-    policy = json.loads(re.findall(r"(?ms)^```json$(.*?)^```$", section)[0])
-    granted = {action: entry for entry in policy["Statement"] for action in entry["Action"]}
+    """Read alone, a stream calls exactly the operations that its row lists."""
+    (row,) = re.findall(rf"(?m)^\| \[`{stream}`\]\(#{stream}\) \| .*? \| (.*) \|$", STREAMS)
+    granted = set(re.findall(r"`(cognito-idp:\w+)`", row))
     with Emulator(Pool(200)) as emulator:
         config = emulator_config(emulator)
         TapCognito(config=config, catalog=selected(stream, config=config)).sync_all()
         called = {f"cognito-idp:{name}" for name in emulator.log.by_operation()}
     assert '"RECORD"' in capfd.readouterr().out
-    assert granted.keys() == called
-    # AWS finds a domain by its name alone.
-    assert {
-        action for action, entry in granted.items() if not entry["Resource"].endswith(POLICY_POOL)
-    } <= {"cognito-idp:DescribeUserPoolDomain"}
+    assert granted == called
+
+
+def test_a_policy_is_for_one_pool_where_aws_lets_it_be() -> None:
+    """Only what AWS finds by a domain's name, or on no pool, is granted on all resources."""
+    policies = [json.loads(text) for text in re.findall(r"(?ms)^```json$(.*?)^```$", SECURITY)]
+    statements = [each for policy in policies for each in policy.get("Statement", [policy])]
+    everywhere = {"cognito-idp:DescribeUserPoolDomain", "cognito-idp:ListUserPools"}
+    for statement in statements:
+        on_all = not statement["Resource"].endswith(POLICY_POOL)
+        assert on_all is everywhere.issuperset(statement["Action"])
+    assert everywhere < {action for each in statements for action in each["Action"]}
 
 
 # Workflows
