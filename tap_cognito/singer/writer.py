@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from singer_sdk.contrib.msgspec import MsgSpecWriter
 from singer_sdk.singerlib import RecordMessage
 
+from tap_cognito.errors import TapCognitoError
+
 if TYPE_CHECKING:
     from singer_sdk.singerlib import Message
 
@@ -32,6 +34,10 @@ def buffer_stdout() -> None:
     sys.stdout = io.TextIOWrapper(io.BufferedWriter(raw, _LONGEST_LINE), encoding="utf-8")
 
 
+def _unwritable(fault: str) -> TapCognitoError:
+    return TapCognitoError(f"a record {fault}: check `stream_maps` and `endpoint_url`")
+
+
 class LineWriter(MsgSpecWriter):
     """Writes records in bunches, and all other messages at once.
 
@@ -51,8 +57,18 @@ class LineWriter(MsgSpecWriter):
 
         Raises:
             OSError: If stdout is closed or full.
+            TapCognitoError: If it is no JSON, or a record that is too long: an expression of
+                `stream_maps` may make any value, and an endpoint may send one.
         """
-        self._pending += sys.stdout.buffer.write(self.format_message(message))
+        try:
+            line = self.format_message(message)
+        except (OverflowError, RecursionError, TypeError, ValueError) as error:
+            raise _unwritable(
+                f"has a value that JSON can't hold ({type(error).__name__})"
+            ) from None
+        if isinstance(message, RecordMessage) and len(line) > _LONGEST_LINE:
+            raise _unwritable(f"is longer than {_LONGEST_LINE >> 20} MiB")
+        self._pending += sys.stdout.buffer.write(line)
         now = time.monotonic()
         if (
             self._pending >= _FLUSH_BYTES

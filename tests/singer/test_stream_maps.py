@@ -266,6 +266,21 @@ def test_no_expression_makes_a_text_without_end(expression: str) -> None:
     assert "the expression for `new` of `users` fails on a record (TextTooLongError): it" in text
 
 
+@pytest.mark.parametrize(
+    ("expression", "fault"),
+    [
+        ("2**4000000", r"has a value that JSON can't hold \(ValueError\)"),
+        ("'x'.join(['x' * 99999] * 99)", "is longer than 4 MiB"),
+    ],
+)
+def test_a_value_that_no_line_can_hold_is_refused(expression: str, fault: str) -> None:
+    """A number of a million digits, or a text of megabytes, ends the run in one line."""
+    with Emulator(Pool(1)) as emulator:
+        config = emulator_config(emulator, stream_maps={"users": {"new": expression}})
+        with pytest.raises(TapCognitoError, match=f"a record {fault}: check `stream_maps`"):
+            TapCognito(config=config).sync_all()
+
+
 def test_a_sensible_width_is_made() -> None:
     """What people do with widths goes on working."""
     maps = {"users": {"new": "'%05d' % 7 + str(7).zfill(3) + f'{7:4}' + str(7 % 4)"}}
