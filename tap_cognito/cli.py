@@ -15,11 +15,14 @@ from tap_cognito import logs
 from tap_cognito.errors import StreamsFailedError, TapCognitoError, bug
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType
 
 _SIGNALS = [
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 ]
+
+_LOG_CONFIG = "SINGER_SDK_LOG_CONFIG"
 
 _GRACE = 1.5
 """Seconds that a blocked target has to take the rest of a line after a signal."""
@@ -87,7 +90,10 @@ def _command() -> int:
     try:
         _check_log_level()
         buffer_stdout()
-        command = TapCognito.cli
+        try:
+            command = TapCognito.cli  # it reads the logging config
+        except Exception as error:  # noqa: BLE001 - of YAML, of files, of what the config names
+            raise _log_config_error(error, lambda: TapCognito.cli) from None
         logs.quiet_libraries()
         status = 0
         try:
@@ -128,6 +134,19 @@ def _check_log_level() -> None:
                     f"{name} isn't a log level: set it to DEBUG, INFO, WARNING or ERROR"
                 )
             return
+
+
+def _log_config_error(error: Exception, log_to_console: Callable[[], object]) -> TapCognitoError:
+    """Explain what is wrong with a logging config, and undo what was done of it."""
+    if os.environ.pop(_LOG_CONFIG, None) is None:
+        return bug(error)
+    logging.root.handlers.clear()
+    logger.disabled = False
+    log_to_console()
+    return TapCognitoError(
+        f"{_LOG_CONFIG} must name a file with a Python logging config, as plain YAML: that file "
+        f"can't be read or isn't one ({type(error).__name__})"
+    )
 
 
 def _explain_usage(error: Any) -> str:

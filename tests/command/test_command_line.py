@@ -139,3 +139,29 @@ def test_a_wrong_log_level_is_named(name: str) -> None:
     assert run.returncode == 1
     assert f"{name} isn't a log level" in run.stderr
     assert "a bug" not in run.stderr
+
+
+@pytest.mark.programs
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        ("!!python/object/apply:os.system ['true']", "ConstructorError"),
+        ("a: [planted", "ParserError"),
+        ("- planted", "ValueError"),
+        ("", "TypeError"),
+        ("version: 1\nroot: {level: planted}", "ValueError"),
+        ("version: 1\nhandlers: {planted: {class: planted.Planted}}", "ValueError"),
+        (None, "IsADirectoryError"),
+    ],
+)
+def test_a_wrong_logging_config_is_named(content: str | None, fault: str, tmp_path: Path) -> None:
+    """One line with the variable and nothing of the file, also where the file has begun to work."""
+    path = tmp_path / "logging.yaml" if content is not None else tmp_path
+    if content is not None:
+        path.write_text(content)
+    run = run_tap({"user_pool_id": "a_1"}, "--about", env={"SINGER_SDK_LOG_CONFIG": str(path)})
+    assert run.returncode == 1
+    (line,) = run.stderr.splitlines()
+    assert "SINGER_SDK_LOG_CONFIG must name a file with a Python logging config" in line
+    assert line.endswith(f"({fault})")
+    assert "planted" not in line
