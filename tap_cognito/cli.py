@@ -186,5 +186,6 @@ def _terminate(number: int, _frame: FrameType | None) -> None:
     _ignore_signals()
     last_resort = threading.Timer(_GRACE, os._exit, [128 + number])
     last_resort.daemon = True
-    last_resort.start()
+    with contextlib.suppress(RuntimeError):  # there may be no thread left
+        last_resort.start()
     raise Terminated(number)

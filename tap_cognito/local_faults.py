@@ -33,6 +33,11 @@ _BUNDLES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
 _AWS = "https://aws.amazon.com"
 """Any host of AWS: the same proxy leads to all, but for NO_PROXY."""
 
+NO_THREADS = (
+    "this machine or container starts no more threads: raise its limit of processes (pids.max, "
+    "ulimit -u)"
+)
+
 _FROM_ELSEWHERE = "AWS_ENDPOINT_URL, its variant for the service, or `endpoint_url` of the profile"
 
 

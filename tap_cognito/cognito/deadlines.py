@@ -71,7 +71,8 @@ def deadline(seconds: float) -> Iterator[None]:
         _watches.add(watch)
         if not (_watcher and _watcher.is_alive()):
             _watcher = threading.Thread(target=_watch_all, name="deadlines", daemon=True)
-            _watcher.start()
+            with contextlib.suppress(RuntimeError):  # without a thread only sockets time out
+                _watcher.start()
         _changed.notify()
     try:
         yield

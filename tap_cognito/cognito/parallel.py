@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import queue
 import threading
+import time
 from collections import deque
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from tap_cognito.cognito.large_responses import Turn, hand_over
 from tap_cognito.cognito.rate_limiter import Cancelled
 from tap_cognito.errors import TapCognitoError
+from tap_cognito.local_faults import NO_THREADS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -26,6 +29,12 @@ CONCURRENCY = 16
 
 _PAGES_AHEAD = 16
 """Pages read before the consumer asks for them: a slow consumer holds the requests back."""
+
+
+_PAUSE, _PATIENCE = 0.1, 20
+"""Seconds between attempts to start a thread while there is none, and how many are made."""
+
+logger = logging.getLogger("tap-cognito.parallel")
 
 
 class Batch(NamedTuple):
@@ -68,6 +77,7 @@ class _Region:
 
     def __init__(self, sources: Iterable[Source]) -> None:
         self.running: set[_Task] = set()
+        self.most = CONCURRENCY
         self._sources = iter(sources)
         self._waiting: deque[tuple[Source, Listing]] = deque()
 
@@ -82,6 +92,19 @@ class _Region:
         task = _Task(self, *self._waiting.popleft())
         self.running.add(task)
         return task
+
+    def put_back(self, task: _Task) -> None:
+        """Let a listing wait for which there is no thread, and be content with those there are."""
+        self.running.discard(task)
+        self._waiting.appendleft((task.source, task.listing))
+        if self.most == CONCURRENCY:
+            logger.warning("%s. Fewer listings than %s are read at a time", NO_THREADS, CONCURRENCY)
+        self.most = max(1, len(self.running))
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether there are listings to read."""
+        return bool(self._waiting)
 
     def add(self, source: Source, listings: Iterable[Listing]) -> None:
         """Read these next: a source that has started is finished before another one starts."""
@@ -116,12 +139,20 @@ def read(regions: Iterable[Iterable[Source]], convert: Converter) -> Iterator[Ba
     events: queue.Queue[_Event] = queue.Queue(_PAGES_AHEAD)
     turn = Turn()
     under_way = [_Region(sources) for sources in regions]
+    failures = 0
     try:
         while True:
             for region in under_way:
                 _fill(region, events, turn)
             if not any(region.running for region in under_way):
-                return
+                if not any(region.is_waiting for region in under_way):
+                    return
+                failures += 1
+                if failures == _PATIENCE:
+                    raise TapCognitoError(NO_THREADS)
+                time.sleep(_PAUSE)  # the last listing's thread may be about to end
+                continue
+            failures = 0
             event = events.get()
             if event.task in event.task.region.running:
                 yield _handle(event, convert)
@@ -133,17 +164,14 @@ def read(regions: Iterable[Iterable[Source]], convert: Converter) -> Iterator[Ba
 
 
 def _fill(region: _Region, events: queue.Queue[_Event], turn: Turn) -> None:
-    while len(region.running) < CONCURRENCY and (task := region.next()):
+    while len(region.running) < region.most and (task := region.next()):
         # Nobody joins it: it may be blocked on I/O, and holds no data.
         try:
             arguments = (task, events, turn)
             threading.Thread(target=_run, args=arguments, name="listing", daemon=True).start()
         except RuntimeError:  # noqa: PERF203 - `start` raises it for nothing else
-            region.running.discard(task)
-            raise TapCognitoError(
-                "this machine or container starts no more threads: raise its limit of processes "
-                f"(pids.max, ulimit -u), of which a run needs {CONCURRENCY + 4}"
-            ) from None
+            region.put_back(task)
+            return
 
 
 def _handle(event: _Event, convert: Converter) -> Batch:

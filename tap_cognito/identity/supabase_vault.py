@@ -17,6 +17,7 @@ from uuid import UUID
 
 from tap_cognito import logs
 from tap_cognito.errors import TapCognitoError
+from tap_cognito.local_faults import NO_THREADS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -160,7 +161,10 @@ def _within(seconds: float, ask: Callable[[], _Answer]) -> _Answer:
         except Exception as error:  # noqa: BLE001 - raised again by the caller's thread
             answer.set_exception(error)
 
-    threading.Thread(target=run, daemon=True, name="vault").start()
+    try:
+        threading.Thread(target=run, daemon=True, name="vault").start()
+    except RuntimeError:
+        raise TapCognitoError(NO_THREADS) from None
     try:
         return answer.result(seconds)
     except FutureTimeoutError:

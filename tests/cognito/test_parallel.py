@@ -14,7 +14,7 @@ from tap_cognito.cognito.source import Source, Step
 from tap_cognito.errors import TapCognitoError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 PATIENCE = 10
 """Seconds after which something is taken to never happen."""
@@ -127,11 +127,41 @@ def test_what_is_under_way_is_not_received_when_its_source_is_replaced() -> None
 
 def test_a_machine_without_threads_left_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """A limit of processes is said as such, and no bug."""
-
-    def start(_: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
-    source = Script(Scripted("a"))
-    monkeypatch.setattr(threading.Thread, "start", start)
+    limit_threads(monkeypatch, 0)
+    monkeypatch.setattr(parallel, "_PAUSE", 0.0)
     with pytest.raises(TapCognitoError, match=r"no more threads: raise its limit of processes"):
-        list(parallel.read([iter([source])], lambda _, items: items))
+        read(Script(Scripted("a")))
+
+
+@pytest.mark.parametrize("limit", [1, 5])
+def test_a_machine_with_few_threads_left_reads_fewer_listings_at_a_time(
+    limit: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """All are read, in each region, and a warning names the limit."""
+    most = limit_threads(monkeypatch, limit)
+    regions = [[Script(*listings("abcdefghijklmnopqrst"))], [Script(*listings("uvwxyz"))]]
+    batches = parallel.read(regions, lambda _, items: items)
+    names = [item["name"] for batch in batches for item in batch.records]
+    assert sorted(names) == sorted("abcdefghijklmnopqrstuvwxyz")
+    assert most() == limit
+    assert (
+        "raise its limit of processes (pids.max, ulimit -u). Fewer listings than 16" in caplog.text
+    )
+
+
+def limit_threads(monkeypatch: pytest.MonkeyPatch, limit: int) -> Callable[[], int]:
+    """Let no more listings' threads than these live; return what says how many did at most."""
+    start, most = threading.Thread.start, 0
+    started: list[threading.Thread] = []
+
+    def start_some(thread: threading.Thread) -> None:
+        nonlocal most
+        alive = sum(each.is_alive() for each in started)
+        if alive == limit:
+            raise RuntimeError("can't start new thread")
+        most = max(most, alive + 1)
+        started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_some)
+    return lambda: most
