@@ -184,7 +184,7 @@ class Listing:
                 # It may restart as often as it gets further; a start token from outside is free.
                 if count <= furthest and start is None:
                     raise refused_tokens(self.operation) from None
-                furthest = max(furthest, count)
+                furthest = count
                 start = None
                 logger.warning("Cognito refuses a token: a listing of %s restarts", self.operation)
                 yield None

@@ -64,7 +64,7 @@ class UserListings(Source):
         super().__init__(pool.id, checkpoint)
         self._pool = pool
         self._describe = pool.description.optional()
-        self._prove_empty = prove_empty and not user_filter
+        self._prove_empty = prove_empty
         self._plain = self._users(user_filter)
         self._is_divisible = not user_filter
         self._filter = FilterCheck(user_filter)

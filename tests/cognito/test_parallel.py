@@ -42,6 +42,25 @@ class Scripted:
         yield Page([{"name": self.name}], None)
 
 
+class Endless(Scripted):
+    """A listing whose next page never comes.
+
+    Attributes:
+        stopped: Set when it was told to stop.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.stopped = threading.Event()
+
+    def read(self, cancel: threading.Event) -> Iterator[Page]:
+        """Wait to be stopped."""
+        self.begun.set()
+        if cancel.wait(PATIENCE):
+            self.stopped.set()
+        yield Page([], None)
+
+
 class Script(Source):
     """A source of listings with names.
 
@@ -123,6 +142,19 @@ def test_what_is_under_way_is_not_received_when_its_source_is_replaced() -> None
     first = Scripted("a", late.begun)
     source = Script(late, first, a=Step([], after, is_replacement=True))
     assert read(source) == [("a", False), ("x", True)]
+
+
+@pytest.mark.parametrize("is_failure", [False, True])
+def test_what_is_under_way_is_stopped_when_its_source_ends(*, is_failure: bool) -> None:
+    """A listing whose pages nobody wants is told to stop, so that it sends no more requests."""
+    endless, replacement = Endless("endless"), Scripted("x")
+    replacement.after = endless.stopped
+    first = Scripted("a", endless.begun)
+    failure = TapCognitoError("failed")
+    after: list[Any] = [replacement]
+    step = failure if is_failure else Step([], after, is_replacement=True)
+    assert read(Script(endless, first, a=step), Script(replacement))[-1] == ("x", True)
+    assert endless.stopped.wait(PATIENCE)
 
 
 def test_a_machine_without_threads_left_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

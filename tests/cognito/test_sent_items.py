@@ -1,11 +1,11 @@
-"""Which items were sent already, where a listing begins again or another one takes its place."""
+"""Which items were sent already, and which listings of a source are complete."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from tap_cognito.cognito.listing import Listing, Page
-from tap_cognito.cognito.source import SentItems
+from tap_cognito.cognito.source import Nested, SentItems
 
 NOWHERE: Any = None
 """The client: nothing is asked."""
@@ -52,3 +52,15 @@ def test_listings_of_one_source_know_only_their_own_items() -> None:
     sent = SentItems()
     assert add(sent, "first", "a") == "a"
     assert add(sent, "second", "a") == "a"
+
+
+def test_a_listing_is_complete_with_its_last_page() -> None:
+    """A child whose page has a token is none that a later run needn't read."""
+    child = listing("child")
+    parents = Listing(NOWHERE, "ListGroups", "Groups", key="GroupName")
+    source = Nested("us-east-1_A", parents, lambda _: [child])
+    source.receive(parents, Page([{"GroupName": "a"}], None))
+    source.receive(child, Page([{"Username": "a"}], "more"))
+    assert source.checkpoint.done == set()
+    source.receive(child, Page([{"Username": "b"}], None))
+    assert source.checkpoint.done == {child.digest}

@@ -227,6 +227,17 @@ def test_users_who_were_deleted_are_not_taken_for_lost(caplog: pytest.LogCapture
     assert said(caplog) == []
 
 
+def test_a_deleted_user_keeps_no_loss_from_being_noticed(caplog: pytest.LogCaptureFixture) -> None:
+    """Where one of the first page is gone, others who are in no segment are missed all the same."""
+    pool = Shrinking(3_000)
+    pool.hide(*pool.sample(0.2, start=PAGE_SIZE))
+    pool.leaving = (pool.username(0),)
+    with Emulator(pool) as emulator:
+        check(scan(emulator), pool.users())
+    (line,) = said(caplog)
+    assert "users came in the segments" in line
+
+
 @pytest.mark.parametrize("name", ["ada", 'Robert "Bob" \\ Tables'])
 def test_deleted_users_of_one_segment_are_asked_for_one_by_one(
     name: str, caplog: pytest.LogCaptureFixture
@@ -268,6 +279,16 @@ def test_a_token_that_is_refused_once_is_sent_again(
         check(scan(emulator), emulator.pool.users())
         assert emulator.log.count(outcome="InvalidParameterException") == 1
         assert emulator.log.count() <= 9_000 / PAGE_SIZE + SEGMENTS + 1 + 1
+    assert restarts(caplog) == []
+
+
+def test_a_token_is_sent_three_times_before_its_listing_begins_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A token that is refused twice costs two more requests, and no page is read twice."""
+    with Emulator(Pool(3_000), refuse=refuse_token('sub ^= "7"', 2, times=2)) as emulator:
+        check(scan(emulator), emulator.pool.users())
+        assert emulator.log.count(outcome="InvalidParameterException") == 2
     assert restarts(caplog) == []
 
 

@@ -116,6 +116,14 @@ def test_a_filter_decides_who_is_asked_for(capfd: pytest.CaptureFixture[str]) ->
     assert rows
 
 
+def test_a_filter_that_nobody_matches_needs_no_proof(capfd: pytest.CaptureFixture[str]) -> None:
+    """A mirror of the users of a filter may be empty, whatever the size of the pool."""
+    with Emulator(Pool(130)) as emulator:
+        settings = {"user_filter": 'username = "nobody"', "emit_activate_version_messages": True}
+        assert read(emulator, capfd, **settings) == []
+        assert emulator.log.by_operation() == {"ListUsers": {"ok": 1}}
+
+
 def test_the_end_is_in_sight() -> None:
     """The progress knows the number of users from the first record on."""
     with Emulator(Pool(130)) as emulator:

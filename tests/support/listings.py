@@ -64,14 +64,16 @@ def scan(emulator: Emulator, rate: float = 100_000, user_filter: str | None = No
     return list(itertools.chain(*pages(pool_of(emulator, rate), user_filter)))
 
 
-def refuse_token(user_filter: str, number: int) -> Callable[[str, Wire], ApiError | None]:
-    """Refuse that token of a listing as often as it is sent: the listing must begin again."""
+def refuse_token(
+    user_filter: str, number: int, times: int = 3
+) -> Callable[[str, Wire], ApiError | None]:
+    """Refuse that token of a listing so often; three times, and the listing must begin again."""
     numbers = itertools.count(1)
 
     def refuse(_: str, parameters: Wire) -> ApiError | None:
         token = parameters.get("PaginationToken")
         if parameters.get("Filter") == user_filter and token:
-            return tokens.refusal(token) if number <= next(numbers) < number + 3 else None
+            return tokens.refusal(token) if number <= next(numbers) < number + times else None
         return None
 
     return refuse

@@ -1,0 +1,49 @@
+"""How many users may be missing by the estimate, and what needs none."""
+
+from __future__ import annotations
+
+import pytest
+
+from emulator import Emulator, Pool
+from tap_cognito.cognito.estimates import agree, is_far_short, is_short
+from tap_cognito.cognito.users import UserListings
+from tests.support.listings import pool_of, read
+
+
+@pytest.mark.parametrize(
+    ("count", "estimate", "short", "far"),
+    [
+        (99_000, 100_000, False, False),
+        (98_999, 100_000, True, False),
+        (90_000, 100_000, True, False),
+        (89_999, 100_000, True, True),
+        (940, 1_000, False, False),
+        (939, 1_000, True, False),
+        (0, 60, False, True),
+        (100, 0, False, False),
+        (0, None, False, False),
+    ],
+)
+def test_so_many_users_may_be_missing(
+    count: int, estimate: int | None, *, short: bool, far: bool
+) -> None:
+    """Up to a page or 1% needs no other proof; a clean-up explains up to 10%."""
+    assert is_short(count, estimate) == short
+    assert is_far_short(count, estimate) == far
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"), [(0, 6, True), (0, 7, False), (990, 1_000, True), (989, 1_000, False)]
+)
+def test_readings_agree_but_for_a_few(one: int, other: int, *, same: bool) -> None:
+    """Two readings may differ by six users, or by 1% if that is more, whichever is the larger."""
+    assert agree(one, other) == agree(other, one) == same
+
+
+def test_users_who_came_need_no_estimate() -> None:
+    """A mirror of a pool that may not be described ends well if it isn't empty."""
+    denied = {"cognito-idp:DescribeUserPool"}
+    with Emulator(Pool(130), denied=denied, refuse_filter=True) as emulator:
+        found = list(read([UserListings(pool_of(emulator), prove_empty=True)]))
+        assert sum(map(len, found)) == 130
+        assert emulator.log.count("DescribeUserPool") == 1
