@@ -1,15 +1,15 @@
 """`cognito-to-postgres`: loads users into Postgres by environment variables alone.
 
 It starts `tap-cognito | target-postgres`, and adds what a shell lacks: both ends are checked before
-the first record, the state is kept, and either end's failure is the run's. The state is in the
-schema of the table, so that it goes where the table goes, and no machine keeps anything.
+the first record, no second run starts meanwhile, the state is kept, and either end's failure is the
+run's. The state is in the schema of the table, so that it goes where the table goes, and no machine
+keeps anything.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import importlib
 import logging
 import os
 import re
@@ -25,11 +25,10 @@ from tap_cognito import logs
 from tap_cognito.config.validation import TRUE
 from tap_cognito.errors import TapCognitoError, bug
 from tap_cognito.identity.supabase_vault import explain_connection
+from tap_cognito.load_database import URL, Database, without_values
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from sqlalchemy import Engine
+    from collections.abc import Mapping, Sequence
 
     Process = subprocess.Popen[bytes]
 
@@ -50,24 +49,11 @@ _TARGET = (
     "from target_postgres.target import TargetPostgres; TargetPostgres.cli()",
     "--config=ENV",
 )
-_URL = "TARGET_POSTGRES_SQLALCHEMY_URL"
 _MIRROR = "TAP_COGNITO_EMIT_ACTIVATE_VERSION_MESSAGES"
-_POOLS = ("TAP_COGNITO_USER_POOL_ID", "TAP_COGNITO_USER_POOL_IDS")
-_TABLE = "_tap_cognito_state"
+_CONNECT_SECONDS = "10"
 
 _LOGGED = re.compile(r"^(?:psycopg|sqlalchemy)(?:\.\w+)*\.(\w+): (.*)")
 """The line of a traceback that names a failure of the database."""
-
-_WITHOUT_VALUES = {
-    "DiskFull",
-    "InsufficientPrivilege",
-    "NotNullViolation",
-    "ReadOnlySqlTransaction",
-    "UndefinedColumn",
-    "UndefinedTable",
-    "UniqueViolation",
-}
-"""Failures whose first line names tables and columns, but no value."""
 
 logger = logging.getLogger("tap-cognito.load")
 
@@ -97,6 +83,7 @@ def _load() -> int:
     os.environ.update(_settings(os.environ))
     with contextlib.ExitStack() as stack:
         database = Database()
+        stack.enter_context(database.locked())
         status = subprocess.run([*_TAP, "--test"], stdout=2, check=False).returncode  # noqa: S603
         if status:
             return status
@@ -131,10 +118,11 @@ def _settings(environment: Mapping[str, str]) -> dict[str, str]:
         **dict.fromkeys(("ADD_RECORD_METADATA", "ACTIVATE_VERSION", "HARD_DELETE"), str(is_mirror)),
     }
     made = {f"TARGET_POSTGRES_{name}": value for name, value in settings.items()}
+    made["PGCONNECT_TIMEOUT"] = _CONNECT_SECONDS  # for each address; psycopg's own is two minutes
     made.update(environment)
     # The form that everybody copies; SQLAlchemy takes it for that of another driver.
-    made[_URL] = re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", made.get(_URL, ""))
-    return {name: value for name, value in made.items() if value or name != _URL}
+    made[URL] = re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", made.get(URL, ""))
+    return {name: value for name, value in made.items() if value or name != URL}
 
 
 def _start(stack: contextlib.ExitStack, command: Sequence[str], **streams: Any) -> Process:
@@ -155,90 +143,6 @@ def _forward_signals(tap: Process) -> None:
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), lambda number, _: tap.send_signal(number))
-
-
-class Database:
-    """The database, by the target's own connection.
-
-    Raises:
-        TapCognitoError: If it can't be reached, or the settings don't say which it is.
-    """
-
-    def __init__(self) -> None:
-        try:
-            module = importlib.import_module("target_postgres.target")  # an extra, without types
-        except ImportError:
-            raise TapCognitoError(
-                "target-postgres is missing: install tap-cognito with its extra `postgres`"
-            ) from None
-        logging.disable(logging.INFO)  # the target says what it does, twice
-        try:
-            target: Any = module.TargetPostgres(parse_env_config=True)
-            connector: Any = target.default_sink_class.connector_class(dict(target.config))
-        except Exception as error:  # noqa: BLE001 - its asserts, and what SQLAlchemy makes of a URL
-            raise TapCognitoError(
-                f"target-postgres rejects its settings ({type(error).__name__}): set {_URL}, or "
-                "TARGET_POSTGRES_HOST, _PORT, _USER, _PASSWORD and _DATABASE"
-            ) from None
-        finally:
-            logging.disable(logging.NOTSET)
-        self._schema = str(target.config["default_target_schema"])
-        self._engine: Engine = connector._engine  # noqa: SLF001 - with the target's TLS and tunnel
-        quote = self._engine.dialect.identifier_preparer.quote
-        self._table = f"{quote(self._schema)}.{_TABLE}"
-        self._pools = "".join(os.environ.get(name, "") for name in _POOLS)
-        with self._failing():
-            connector.prepare_schema(self._schema)
-
-    def load_state(self) -> str | None:
-        """Return what the last run left."""
-        columns = "pools text primary key, state text not null"
-        self._execute(f"create table if not exists {self._table} ({columns})")
-        rows = self._execute(
-            f"select state from {self._table} where pools = :pools",  # noqa: S608 - quoted
-            pools=self._pools,
-        )
-        return rows[0] if rows else None
-
-    def save_state(self, state: str) -> None:
-        """Keep a state for the next run."""
-        self._execute(
-            f"insert into {self._table} (pools, state) values (:pools, :state) "  # noqa: S608 - as above
-            "on conflict (pools) do update set state = excluded.state",
-            pools=self._pools,
-            state=state,
-        )
-
-    def _execute(self, statement: str, **values: str) -> list[Any]:
-        from sqlalchemy import text  # noqa: PLC0415 - comes with the target
-
-        with self._failing(), self._engine.begin() as connection:
-            result = connection.execute(text(statement), values)
-            return list(result.scalars()) if result.returns_rows else []
-
-    @contextlib.contextmanager
-    def _failing(self) -> Iterator[None]:
-        """Turn the database's failures into one line, and leave no connection open meanwhile."""
-        from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 - comes with the target
-
-        try:
-            yield
-        except SQLAlchemyError as error:
-            cause = getattr(error, "orig", None) or error
-            reason = _explain(cause)
-            raise TapCognitoError(f"the database of TARGET_POSTGRES_...: {reason}") from None
-        finally:
-            self._engine.dispose()
-
-
-def _explain(error: BaseException) -> str:
-    if getattr(error, "sqlstate", None) is None:
-        return explain_connection(str(error))
-    return _without_values(type(error).__name__, str(error).partition("\n")[0])
-
-
-def _without_values(name: str, line: str) -> str:
-    return line if name in _WITHOUT_VALUES else name
 
 
 class Reason(threading.Thread):
@@ -266,4 +170,4 @@ class Reason(threading.Thread):
                 is_found = True
                 name, text = logged.groups()
                 lost = name == "OperationalError"
-                self.text = explain_connection(text) if lost else _without_values(name, text)
+                self.text = explain_connection(text) if lost else without_values(name, text)

@@ -138,8 +138,11 @@ def quiet_libraries() -> None:
 
 
 def _says_something(record: logging.LogRecord) -> bool:
-    """Drop the SDK's line about an option that wasn't given; it has no switch."""
-    return record.msg != "Skipping parse of env var settings..."
+    """Drop the SDK's lines on where settings come from, which have no switch."""
+    return record.msg not in {
+        "Parsing env var for settings config...",
+        "Skipping parse of env var settings...",
+    }
 
 
 class _Record(logging.LogRecord):

@@ -56,6 +56,7 @@ _BY_WORDS = {
     "pg_hba": "it rejects connections from this machine: check pg_hba.conf and `sslmode`",
     "database": "there is no database of this name",
     "refused": "nothing listens there: check host and port",
+    "timeout": "no answer in time: check host, port and the network",
     "resolve": "its host is unknown",
     "certificate": "its certificate isn't trusted: check `sslmode` and `sslrootcert`",
     "SSL": "TLS negotiation failed: check `sslmode`",
@@ -247,8 +248,6 @@ _NOT_A_URL = (
 
 
 def _explain(error: psycopg.Error) -> str:
-    import psycopg  # noqa: PLC0415 - as above
-
     text = str(error)
     if error.sqlstate == _NO_PERMISSION and _DECRYPT in text:
         return (
@@ -257,8 +256,6 @@ def _explain(error: psycopg.Error) -> str:
         )
     if error.sqlstate:
         return _BY_STATE.get(error.sqlstate, f"it failed with SQLSTATE {error.sqlstate}")
-    if isinstance(error, psycopg.errors.ConnectionTimeout):
-        return "no answer in time: check host, port and the network"
     return explain_connection(text)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ import pytest
 
 from emulator import Emulator, Pool
 from quickstart import pool
+from tap_cognito.load import _settings
 from tests.support.programs import TIMEOUT
 from tests.support.waiting import wait_until
 
@@ -78,6 +80,7 @@ def test_it_loads_a_pool(emulator: Emulator, database: Database) -> None:
         "username", "email", "status", "enabled", "created_at", "updated_at", "attributes",
     ]  # fmt: skip
     assert "| Complete: 300 users read, 300 sent; " in ended.stderr.splitlines()[-1]
+    assert "env var" not in ended.stderr  # the SDK says it of every run
 
 
 def test_rows_of_deleted_users_leave_the_table(emulator: Emulator, database: Database) -> None:
@@ -117,6 +120,92 @@ def test_a_wrong_database_is_one_sentence(
     assert server.password not in line
     assert ended.returncode == 1
     assert emulator.log.count() == 0
+
+
+def test_a_silent_database_is_one_sentence(emulator: Emulator, database: Database) -> None:
+    """A server that accepts and never answers ends the run, in seconds that its address may set."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        env = environment(emulator, database)
+        env["TARGET_POSTGRES_SQLALCHEMY_URL"] = (
+            f"postgresql://loader:secret@127.0.0.1:{silent.getsockname()[1]}/warehouse"
+        )
+        env["PGCONNECT_TIMEOUT"] = "2"  # the shortest there is
+        ended = run(env)
+    (line,) = ended.stderr.splitlines()
+    assert "no answer in time" in line
+    assert ended.returncode == 1
+
+
+def test_a_silent_database_is_waited_for_ten_seconds() -> None:
+    """The limit, which is two minutes without it, holds where nothing else is set."""
+    assert _settings({})["PGCONNECT_TIMEOUT"] == "10"
+    assert _settings({"PGCONNECT_TIMEOUT": "60"})["PGCONNECT_TIMEOUT"] == "60"
+
+
+@pytest.mark.parametrize("kind", ["view", "foreign table"])
+def test_a_foreign_table_in_the_way_ends_the_run_before_the_first_request(
+    emulator: Emulator, database: Database, kind: str
+) -> None:
+    """Who moves over from a foreign table, or has replaced it by a view, is told the setting."""
+    with database.connect() as connection:
+        connection.execute("create schema cognito")
+        if kind == "view":
+            connection.execute("create view cognito.users as select 'ada' as username")
+        else:
+            connection.execute("create foreign data wrapper cognito_wrapper")
+            connection.execute("create server s foreign data wrapper cognito_wrapper")
+            connection.execute("create foreign table cognito.users (username text) server s")
+    ended = run(environment(emulator, database))
+    (line,) = ended.stderr.splitlines()
+    assert "set TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA to another schema" in line
+    assert ended.returncode == 1
+    assert emulator.log.count() == 0
+
+
+LOCKED = """select pid from pg_locks join pg_database on pg_database.oid = database
+where locktype = 'advisory' and granted and datname = current_database()"""
+
+
+def test_a_second_run_is_refused_and_the_first_one_goes_on(
+    emulator: Emulator, database: Database
+) -> None:
+    """Two runs would keep one state; the lock ends with the run that has it."""
+    env = environment(emulator, database)
+    with database.connect() as connection:
+        connection.execute("create schema cognito")
+        connection.execute(
+            "create table cognito._tap_cognito_state (pools text primary key, state text)"
+        )
+        connection.execute("begin")
+        connection.execute("lock table cognito._tap_cognito_state")  # the first run waits for it
+        with subprocess.Popen(
+            COMMAND, env=env, stderr=subprocess.PIPE, encoding="utf-8"
+        ) as process:
+            try:
+                wait_until(lambda: bool(database.rows(LOCKED)), every=0.05)
+                second = run(env)
+            finally:
+                connection.execute("commit")
+            _, logged = process.communicate(timeout=TIMEOUT)
+    (line,) = second.stderr.splitlines()
+    assert "another cognito-to-postgres loads the same pools" in line
+    assert second.returncode == 1
+    assert process.returncode == 0, logged
+    assert names(database) == users(emulator)
+    assert not database.rows(LOCKED)
+
+
+def test_a_lost_lock_harms_no_run(emulator: Emulator, database: Database) -> None:
+    """A pooler or a firewall may hang up on the session that only holds the lock."""
+    with subprocess.Popen(
+        COMMAND, env=environment(emulator, database), stderr=subprocess.PIPE, encoding="utf-8"
+    ) as process:
+        wait_until(lambda: bool(database.rows(LOCKED)), every=0.05)
+        assert database.rows(LOCKED.replace("select pid", "select pg_terminate_backend(pid)"))
+        _, logged = process.communicate(timeout=TIMEOUT)
+    assert process.returncode == 0, logged
+    assert "| Complete: 300 users read, 300 sent; " in logged.splitlines()[-1]
+    assert names(database) == users(emulator)
 
 
 def test_a_missing_setting_is_one_sentence(emulator: Emulator, database: Database) -> None:
