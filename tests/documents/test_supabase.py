@@ -20,19 +20,23 @@ create function find() returns bigint language sql as 'select count(*) from cogn
 
 
 def test_what_depends_on_the_foreign_table_is_found(database: Database) -> None:
-    """The query lists views and functions on the table, and nothing else."""
+    """The query lists views, views on views, and functions, with what makes them again."""
     with database.connect() as connection:
         for statement in (
             "create schema cognito",
             "create table cognito.users (username text)",
             "create table cognito.others (username text)",
             "create view active as select * from cognito.users",
+            "create view several as select * from active",
             "create view other as select * from cognito.others",
             "create materialized view counted as select count(*) from cognito.users",
             FUNCTION,
         ):
             connection.execute(statement.encode())
-    assert sorted(database.rows(DEPENDENTS)) == [("active",), ("counted",), ("find()",)]
+    found = dict(database.rows(DEPENDENTS))
+    assert sorted(found) == ["active", "counted", "find()", "several"]
+    assert found["several"].split() == ["SELECT", "username", "FROM", "active;"]
+    assert found["find()"].startswith("CREATE OR REPLACE FUNCTION public.find()")
 
 
 def test_the_address_asks_for_tls_of_the_driver_that_is_installed() -> None:
