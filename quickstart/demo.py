@@ -36,7 +36,7 @@ To load a real pool into your database, put this into `.env` or the environment,
     TARGET_POSTGRES_PASSWORD=...
     TARGET_POSTGRES_DATABASE=...
 
-then, with Meltano (`pip install "meltano>=4,<5"`, or the one in `.venv/bin`):
+then, with the Meltano that is in `.venv/bin`:
 
     meltano install
     meltano run tap-cognito target-postgres

@@ -30,11 +30,13 @@ pytestmark = [
 
 DOCUMENT = "docs/own-project.md"
 MONITORING = "docs/monitoring.md"
+SCHEDULING = "docs/scheduling.md"
 CHECKOUT = "/path/to/tap-cognito"
 (MAKE,) = (block for block in blocks(DOCUMENT, "sh") if "meltano init" in block)
 (PROJECT_FILE,) = blocks(DOCUMENT, "yaml")
 (VARIABLES,) = blocks(DOCUMENT, "")
 RUN, MIRROR, INCREMENTS, UPGRADE = (block for block in blocks(DOCUMENT, "sh") if " run " in block)
+CRON = blocks(SCHEDULING, "")[0].partition(".venv/bin/")[2]
 SHAPE = """
 select column_name, data_type, is_nullable from information_schema.columns
 where table_schema = 'cognito' and table_name = 'users' order by ordinal_position
@@ -181,16 +183,17 @@ def test_its_settings_can_be_tried_first(project: Project) -> None:
 
 
 @pytest.mark.slow
-def test_a_wrong_database_password_is_found_in_its_log(project: Project) -> None:
-    """With the document's blocks the cause is named once, the password never."""
+def test_cron_sends_a_mail_of_failures_only(project: Project) -> None:
+    """Its command prints nothing of a success, and of a wrong password the cause, never it."""
+    project.run(CRON)  # the first finds no state, and says so
+    assert project.run(f"{CRON.rstrip()} 2>&1") == ""
     wrong = {"TARGET_POSTGRES_PASSWORD": "wr0ng-pass_phrase"}
     there = project._replace(environment={**project.environment, **wrong})
-    command = "meltano --log-level=warning run tap-cognito target-postgres 2>&1 || echo failed"
-    shown = there.run(command)
-    assert "password authentication failed for user" in shown
-    assert "wr0ng" not in shown
-    assert shown.endswith("failed\n")
-    assert len(shown.splitlines()) < 60
+    shown = there.run(f"{CRON.rstrip()} 2>&1 || echo failed").splitlines()
+    assert "password authentication failed for user" in shown[0]
+    assert "wr0ng" not in "".join(shown)
+    assert shown[-1] == "failed"
+    assert len(shown) <= 6
 
 
 def test_this_repository_knows_the_same_environments() -> None:

@@ -101,7 +101,9 @@ def test_an_example_lets_nobody_else_read_what_meltano_writes(example: str, tmp_
     ran = run_program(command, env={**os.environ, "PATH": path}, umask=0o022)
     umask, arguments = ran.stdout.splitlines()
     assert int(umask, 8) == 0o077
-    assert re.search(r"(^| )(schedule run cognito-daily|run( staff)?)$", arguments)
+    assert re.search(
+        r"(^| )(schedule run cognito-daily|run( staff| cognito-to-postgres)?)$", arguments
+    )
 
 
 @pytest.mark.usefixtures("_plugins")
