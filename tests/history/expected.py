@@ -282,4 +282,7 @@ def settings(kind: str, item: str, record: Mapping[str, Any]) -> Iterator[tuple[
             yield (record["user_pool_id"], kind, item, path), value
 
     for name in record.keys() - ignored:
-        yield from walk(name, record[name])
+        value = record[name]
+        if name.endswith("_created_at") and value:
+            value = value.rstrip("0").rstrip(".")  # Postgres shows no zeros at the end
+        yield from walk(name, value)

@@ -56,6 +56,8 @@ class Oracle:
             Pool(size, self.seed + number, f"us-east-1_Pool{number}")
             for number in range(1 + self.several)
         ]
+        for pool in pools:
+            pool.session_configuration["UserSessionTracking"] = "ENABLED"
         self.emulator = Emulator(pools=pools)
         self.plays = [Play(pool, self.seed + number) for number, pool in enumerate(pools)]
 
@@ -69,6 +71,7 @@ class Oracle:
             "endpoint_url": self.emulator.url,
             "max_requests_per_second": 500,
             "user_mfa_requests_per_second": 500,
+            "user_details_requests_per_second": 500,
             "emit_activate_version_messages": True,
             **KEYS,
         }

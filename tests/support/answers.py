@@ -6,11 +6,12 @@ import hashlib
 import json
 from datetime import datetime, timezone
 from functools import cache
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore import xform_name
+from botocore.exceptions import ClientError
 
-from emulator import Pool
 from tap_cognito.streams import NAMES
 from tap_cognito.tap import TapCognito
 from tests.support.catalogs import ANY_POOL, selected
@@ -190,7 +191,13 @@ def _user_mfa(api: Api) -> list[Item]:
 
 def has_latest(api: Api) -> bool:
     """Whether the API has the operations of 2026, as the emulator does and moto doesn't."""
-    return api.pool_id == Pool(0).id
+    try:
+        api.one("get_user_pool_session_configuration")
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] == HTTPStatus.INTERNAL_SERVER_ERROR:
+            return False
+        raise
+    return True
 
 
 def _names(api: Api) -> list[str]:
