@@ -62,7 +62,7 @@ class LineWriter(MsgSpecWriter):
         """
         try:
             line = self.format_message(message)
-        except (OverflowError, RecursionError, TypeError, ValueError) as error:
+        except (MemoryError, OverflowError, RecursionError, TypeError, ValueError) as error:
             raise _unwritable(
                 f"has a value that JSON can't hold ({type(error).__name__})"
             ) from None
