@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _MAX_MIB = 64
 """A state of 10,000 pools, each with a scan under way, is a tenth of it."""
+_MAX_DEPTH = 50
+"""Levels of nested objects and lists, several times those of a catalog; validators recurse."""
 
 
 def load_config(path: str) -> dict[str, Any]:
@@ -93,7 +95,20 @@ def read_object(file: IO[Any], name: str, if_damaged: str = "") -> dict[str, Any
         raise TapCognitoError(f"{name} isn't JSON in UTF-8, or nested too deep") from None
     if not isinstance(value, dict):
         raise TapCognitoError(f"{name} must be a JSON object")
+    if _is_deeper(value, _MAX_DEPTH):
+        raise TapCognitoError(f"{name} is nested too deep: more than {_MAX_DEPTH} levels")
     return value
+
+
+def _is_deeper(value: Any, depth: int) -> bool:
+    """Return whether a JSON value is nested deeper, without recursion."""
+    level = [value]
+    for _ in range(depth):
+        children = (item.values() if isinstance(item, dict) else item for item in level)
+        level = [
+            child for several in children for child in several if isinstance(child, (dict, list))
+        ]
+    return bool(level)
 
 
 def _refuse(constant: str) -> None:

@@ -518,3 +518,30 @@ def test_a_config_may_come_through_a_pipe() -> None:
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["streams"]
+
+
+def nested(levels: int) -> dict[str, Any]:
+    """Return an object of so many levels, as schemas nest."""
+    value: dict[str, Any] = {}
+    for number in range(levels - 1):
+        value = {("properties", "a")[number % 2]: value}
+    return value
+
+
+@pytest.mark.parametrize("option", ["config", "catalog", "state"])
+@pytest.mark.parametrize("levels", [46, 300])
+def test_a_file_of_many_levels_is_no_bug(run: Any, option: str, levels: int) -> None:
+    """What is nested deep is read or refused in one line, before any recursion ends."""
+    catalog = json.loads(json.dumps(CATALOG))
+    users = next(each for each in catalog["streams"] if each["stream"] == "users")
+    users["schema"]["properties"]["attributes"] = nested(levels - 5)
+    content = {
+        "config": {"user_pool_id": "us-east-1_A", "stream_maps": nested(levels - 1)},
+        "catalog": catalog,
+        "state": {"bookmarks": nested(levels - 1)},
+    }[option]
+    status, records = run(**{option: content})
+    (text,) = [record.getMessage() for record in records]
+    assert status == 1
+    assert "a bug" not in text
+    assert ("is nested too deep: more than 50 levels" in text) is (levels == 300)
