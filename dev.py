@@ -120,7 +120,7 @@ def lock() -> None:
     )
     part = ("--constraint", str(LOCK), "--group")
     for name, *arguments in (
-        (LOCK.name, "--group", "dev", "--extra", "vault", "pyproject.toml"),
+        (LOCK.name, "--group", "dev", "--all-extras", "pyproject.toml"),
         ("build.txt", *part, "build"),
         ("meltano.txt", *part, "meltano"),
         ("mutation.txt", *part, "mutation"),

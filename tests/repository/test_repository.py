@@ -306,6 +306,16 @@ def test_what_is_built_and_deployed_is_what_is_tested() -> None:
     assert {"hatchling", "hatch-vcs", "uv"} <= {pin.partition("==")[0] for pin in build}
 
 
+def test_the_lock_has_the_extras() -> None:
+    """What an extra requires is installed here and in CI, in the versions that were tested."""
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    (declared,) = re.findall(r"(?ms)^\[project.optional-dependencies\]$(.*?)^\[", text)
+    required = re.findall(r'(?m)^\w+ = \["([\w-]+)', declared)
+    locked = {pin.partition("==")[0] for pin in pins("dev.txt")}
+    assert {"psycopg", "meltanolabs-target-postgres"} == set(required) <= locked
+    assert "--all-extras" in (ROOT / "dev.py").read_text(encoding="utf-8")
+
+
 def test_the_lowest_versions_are_tested() -> None:
     """The lock of the job `lowest` has exactly the lower bounds of the package's dependencies."""
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
