@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -180,6 +181,28 @@ def test_its_settings_can_be_tried_first(project: Project) -> None:
     (commands,) = (block for block in blocks(DOCUMENT, "sh") if "config test" in block)
     assert "Plugin configuration is valid" in project.run(commands)
     assert "users: ok, by cognito-idp:ListUsers" in project.run("meltano invoke tap-cognito --test")
+
+
+@pytest.mark.slow
+def test_only_braces_are_expanded_in_its_variables(project: Project) -> None:
+    """In `.env`, whatever the quotes: `$` alone stays, and so does all of the environment."""
+    file = project.folder / "other.env"
+    file.write_text(
+        "TARGET_POSTGRES_HOST=a${SHOWN}$SHOWN$$\n"
+        "TARGET_POSTGRES_USER='a${SHOWN}$SHOWN$$'\n"
+        'TARGET_POSTGRES_DATABASE="a${SHOWN}$SHOWN$$"\n'
+    )
+    there = project._replace(
+        environment={
+            **project.environment,
+            "SHOWN": "b",
+            "TARGET_POSTGRES_PASSWORD": "a${SHOWN}$SHOWN$$",
+        }
+    )
+    dump = f"meltano --log-level=error --env-file {file} invoke --dump=config target-postgres"
+    config = json.loads(there.run(dump))
+    assert [config[name] for name in ("host", "user", "database")] == ["ab$SHOWN$$"] * 3
+    assert config["password"] == "a${SHOWN}$SHOWN$$"
 
 
 @pytest.mark.slow
