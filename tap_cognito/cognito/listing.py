@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from types import NoneType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tap_cognito.cognito.rate_limiter import Cancelled
 from tap_cognito.cognito.responses import TOKENS, items_of, malformed
 from tap_cognito.errors import InvalidParameterError, TapCognitoError
 
@@ -228,8 +227,7 @@ class Listing:
             except InvalidParameterError:
                 if attempt == attempts:
                     raise
-                if cancel.wait(_TOKEN_BACKOFF * attempt):
-                    raise Cancelled from None
+                cancel.wait(_TOKEN_BACKOFF * attempt)  # set, it ends the next call
         # An empty token is none, as for boto3's paginators.
         token = next(filter(None, map(answer.get, TOKENS)), None)
         if not isinstance(token, (str, NoneType)):

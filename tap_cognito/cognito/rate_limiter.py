@@ -107,5 +107,5 @@ class RateLimiter:
             if self._rate <= _MIN_RATE:
                 return None
             self._rate = max(_MIN_RATE, self._rate * _DECREASE_FACTOR)
-            self._next_slot = max(self._next_slot, now + 1 / self._rate)
+            self._next_slot = now + 1 / self._rate
             return self._rate

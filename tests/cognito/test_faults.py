@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from emulator import FAULTS, Credential, Emulator, Faults, Pool
+from emulator.errors import ApiError
 from tap_cognito.cognito import client
 from tap_cognito.cognito.responses import TruncatedResponseError, parse
 from tap_cognito.errors import TapCognitoError
@@ -192,6 +193,26 @@ def test_an_outage_is_survived_for_the_documented_time_with_few_requests(
         assert emulator.log.count() <= (RETRY_SECONDS / MAX_BACKOFF + 2) / jitter + 8
     text = DOCUMENT.read_text("utf-8")
     assert f"for {RETRY_SECONDS:.0f} s" in text
+
+
+def test_an_answer_of_any_kind_ends_an_outage(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request that fails for 40 s, is throttled once and fails for 40 s more is still sent."""
+    clock = Clock()
+    monkeypatch.setattr(client, "RETRY_SECONDS", RETRY_SECONDS)
+    monkeypatch.setattr(random, "random", lambda: 1.0)
+    monkeypatch.setattr(client, "time", clock)
+    throttled = iter([ApiError("TooManyRequestsException", "Rate exceeded")])
+
+    def refuse(*_: object) -> ApiError | None:
+        if clock.now < 40:
+            return ApiError("InternalErrorException", "Not now.", 500)
+        if (error := next(throttled, None)) or clock.now >= 80:
+            return error
+        return ApiError("InternalErrorException", "Not now.", 500)
+
+    with Emulator(Pool(10), refuse=refuse) as emulator:
+        assert len(list(pool_of(emulator).listing("ListUsers", "Users").read(clock))) == 1
+        assert len(emulator.log.matching(status=400)) == 1
 
 
 @pytest.mark.parametrize(("is_dead", "longest"), [(False, 5), (True, 0)])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tap_cognito.cognito import quotas
 from tap_cognito.cognito import rate_limiter as module
 from tap_cognito.cognito.rate_limiter import Cancelled, RateLimiter
 from tests.support.clocks import PATIENCE, Clock, gaps, slots
@@ -180,3 +181,45 @@ def test_after_a_stop_the_next_slot_is_still_there(clock: Clock) -> None:
     with pytest.raises(Cancelled):
         limiter.acquire(stop)
     assert slots(limiter, clock, 1) == pytest.approx([first + 1 / LIMIT])
+
+
+@pytest.mark.parametrize(
+    ("operation", "own", "shared"),
+    [
+        ("ListUsers", None, 30),
+        ("ListUsersInGroup", None, 30),
+        ("AdminGetUser", None, 120),
+        ("AdminListDevices", None, 50),
+        ("DescribeUserPool", 5, 15),
+        ("DescribeUserPoolClient", 5, 15),
+        ("ListUserPoolClients", 5, 15),
+        ("ListGroups", 5, 20),
+    ],
+)
+def test_the_paces_are_those_of_aws(
+    operation: str, own: float | None, shared: float, clock: Clock
+) -> None:
+    """Without a setting requests are as far apart as AWS's default quotas say."""
+    limiters = quotas.Quotas().limiters(operation, "us-east-1_A")
+    found = [rate(limiter, clock) for limiter in limiters]
+    assert found == pytest.approx([shared] if own is None else [own, shared])
+
+
+def test_the_pace_of_a_pool_is_forgotten_when_it_is_as_new(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of many pools' limiters those that are in use, or slowed down, are kept."""
+    monkeypatch.setattr(quotas, "_REMEMBERED", 3)
+    made = quotas.Quotas()
+
+    def pace(pool_id: str) -> RateLimiter:
+        return made.limiters("ListGroups", pool_id)[0]
+
+    idle, busy, slow = pace("idle"), pace("busy"), pace("slow")
+    slow.on_throttled()
+    clock.now += 1
+    slots(busy, clock, 2)
+    for number in range(4):
+        pace(f"other {number}")
+    assert (pace("busy"), pace("slow")) == (busy, slow)
+    assert pace("idle") is not idle

@@ -338,6 +338,22 @@ def test_a_page_that_is_no_text_is_asked_for_again(monkeypatch: pytest.MonkeyPat
         assert user["Username"] == emulator.pool.username(0)
 
 
+def test_requests_name_the_tap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The user agent of each request, which CloudTrail keeps, has the tap's name."""
+    agents: list[str] = []
+
+    def note(asked: Asked) -> bytes:
+        agents.append(asked.headers["User-Agent"])
+        return response(b'{"Users": []}')
+
+    monkeypatch.setitem(ATTACKS, "note", note)
+    with Emulator(Pool(1)) as emulator, Hostile(emulator.url) as server:
+        server.reset("note", times=1)
+        assert list(pages(pool_at(server.url, emulator.pool.id))) == [[]]
+    (agent,) = agents
+    assert "tap-cognito" in agent.split()
+
+
 def test_the_largest_page_is_read() -> None:
     """A page of sixty users with every attribute at its greatest length is read."""
     attribute = {"Name": "custom:a", "Value": "\N{GRINNING FACE}" * 2_048}
