@@ -91,7 +91,7 @@ NOT_RUN = {
 
 def commands() -> list[Block]:
     """The blocks that aren't just data."""
-    folders = (ROOT, ROOT / "docs", ROOT / "examples", ROOT / ".github")
+    folders = (ROOT, ROOT / "docs", ROOT / "examples" / "dbt", ROOT / ".github")
     paths = [
         path.relative_to(ROOT).as_posix() for folder in folders for path in folder.glob("*.md")
     ]

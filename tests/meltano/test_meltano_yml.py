@@ -66,8 +66,8 @@ def test_a_personal_column_appears_only_when_it_is_named(database: Database) -> 
         named = {"TAP_COGNITO_PERSONAL_COLUMNS": '["user_sessions.last_ip_address"]'}
         for schema, environment in (("named", named), ("unnamed", {})):
             meltano.environment.pop("TAP_COGNITO_PERSONAL_COLUMNS", None)
-            meltano.environment |= {"TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA": schema, **environment}
-            assert meltano("run", "cognito-to-postgres") == 0
+            meltano.environment |= {"TAP_COGNITO__LOAD_SCHEMA": schema, **environment}
+            assert meltano("run", "tap-cognito", "target-postgres") == 0
             columns = database.rows(f"{tables} where table_schema = '{schema}'")
             loaded = [f"select * from {schema}.{stream}" for stream in PERSONAL]  # noqa: S608
             text = "".join(str(database.rows(query)) for query in loaded)
