@@ -118,6 +118,14 @@ def test_dates_come_as_numbers_or_text() -> None:
     assert {user["UserCreateDate"].timestamp() for user in found} == {DATE}
 
 
+@pytest.mark.parametrize(("more", "milliseconds"), [(0.0004, 0), (0.0006, 1), (0.9996, 1_000)])
+def test_dates_are_rounded_to_milliseconds(more: float, milliseconds: int) -> None:
+    """A finer date than AWS's is the nearest millisecond, not the one before."""
+    with answering(json.dumps({"Users": [{"Username": "a", "UserCreateDate": DATE + more}]})) as it:
+        ((user,),) = pages(pool_of(it))
+    assert round(user["UserCreateDate"].timestamp() * 1000) == DATE * 1000 + milliseconds
+
+
 @pytest.mark.parametrize("dates", ["", ', "UserCreateDate": null, "UserLastModifiedDate": null'])
 def test_a_missing_date_is_null(dates: str, capfd: pytest.CaptureFixture[str]) -> None:
     """A user without dates, or with empty ones, arrives without them."""

@@ -19,7 +19,7 @@ import pytest
 
 from emulator import AWS_QUOTAS, Emulator, Pool
 from quickstart.pool import KEYS
-from tap_cognito.cognito import client
+from tap_cognito.cognito import client, parallel
 from tap_cognito.errors import TapCognitoError
 from tap_cognito.tap import TapCognito
 from tests.support.catalogs import INCREMENTAL, selected
@@ -271,6 +271,21 @@ def test_ids_and_patterns_choose_the_pools(
     log = account.emulator.log
     assert {request.region for request in log.matching(operation="ListUserPools")} == searched
     assert {request.outcome for request in log.requests} == {"ok"}
+
+
+@pytest.mark.parametrize("patterns", [[C, B, A], [C, "us-east-1_*", A], EVERY_POOL])
+def test_the_pools_of_a_region_are_read_in_the_order_of_their_ids(
+    patterns: list[str], account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However they are named, so that a run that was cut off has read the first of them."""
+    monkeypatch.setattr(parallel, "CONCURRENCY", 1)
+    account.emulator.add_pool(Pool(1, 4, "us-east-1_0"))
+    account.emulator.add_pool(Pool(1, 5, "us-east-1_z"))
+    named = [*patterns, "us-east-1_z", "us-east-1_0"]
+    account.run(user_pool_ids=named)
+    log = account.emulator.log
+    asked = [each.pool_id for each in log.matching(operation="ListUsers", region="us-east-1")]
+    assert list(dict.fromkeys(asked)) == ["us-east-1_0", A, B, "us-east-1_z"]
 
 
 def test_every_page_of_pools_is_read(capfd: pytest.CaptureFixture[str]) -> None:
