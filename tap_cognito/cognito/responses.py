@@ -54,6 +54,8 @@ _DATES = {
     "UserLastModifiedDate",
 }
 _LONGEST_DATE = 64
+_LONGEST_KEY = 2_048
+"""Characters of what identifies an item, many of which are kept; AWS's names have 128."""
 _REMEMBERED_IDS = 10_000
 
 
@@ -262,6 +264,8 @@ def items_of(
         raise malformed(operation, f"no {result}")
     if key and not all(isinstance(item.get(key), str) for item in items):
         raise malformed(operation, f"{result or 'an answer'} without {key}")
+    if key and any(len(item[key]) > _LONGEST_KEY for item in items):
+        raise malformed(operation, f"{key} is too long")
     if operation == "ListUsers" and not all(map(_has_attributes, items)):
         raise malformed(operation, "attributes of another form")
     for item in items:

@@ -48,6 +48,7 @@ RELIABILITY = ROOT / "docs" / "reliability.md"
         "null",
         '{"Attributes": []}',
         '{"Username": 5}',
+        f'{{"Username": "{"ada" * 1_000}"}}',
         '{"Username": "ada", "UserCreateDate": NaN}',
         '{"Username": "ada", "UserCreateDate": Infinity}',
         '{"Username": "ada", "UserCreateDate": 1e30}',
