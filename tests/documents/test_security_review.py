@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -44,6 +46,8 @@ def careful_pool() -> Pool:
             "EnableTokenRevocation": True,
             "PreventUserExistenceErrors": "ENABLED",
         }
+    for secret in itertools.chain(*pool.client_secrets.values()):
+        secret["ClientSecretCreateDate"] = time.time()
     for provider in pool.providers.values():
         provider["AttributeMapping"] = {"email": "email", "email_verified": "email_verified"}
     pool.providers["SAML"] = {**pool.providers["Corporate"], **_SAML, "ProviderName": "SAML"}
