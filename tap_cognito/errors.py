@@ -48,6 +48,10 @@ class UnavailableError(TapCognitoError):
     """AWS, the endpoint or a proxy kept answering with a server error."""
 
 
+class UnreadableError(TapCognitoError):
+    """The responses aren't those to the request, however often it is sent: truncated, or empty."""
+
+
 class UnsupportedError(TapCognitoError):
     """The endpoint doesn't know the operation."""
 

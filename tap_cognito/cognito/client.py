@@ -32,7 +32,7 @@ from tap_cognito.cognito.responses import (
 )
 from tap_cognito.error_codes import ErrorKind, classify, is_page
 from tap_cognito.error_messages import Request, cause, from_botocore
-from tap_cognito.errors import TapCognitoError
+from tap_cognito.errors import TapCognitoError, UnreadableError
 from tap_cognito.local_faults import make_client
 
 if TYPE_CHECKING:
@@ -220,7 +220,7 @@ class CognitoClient:
         self, error: Exception, kind: ErrorKind, operation: str, parameters: Mapping[str, Any]
     ) -> TapCognitoError:
         if isinstance(error, SpoiledResponseError):
-            return TapCognitoError(
+            return UnreadableError(
                 f"the response to {operation} {error.reason}, repeatedly: check proxies and "
                 "`endpoint_url`"
             )

@@ -12,6 +12,7 @@ from tap_cognito.errors import (
     FeatureUnavailableError,
     ResourceNotFoundError,
     TapCognitoError,
+    UnreadableError,
 )
 
 if TYPE_CHECKING:
@@ -76,8 +77,8 @@ class Enriched(Source):
     """A source whose items have, by the name of each extra, the list of what it returned of them.
 
     Items that an extra wasn't answered for lack it: the operation isn't allowed, isn't offered in
-    the region, isn't known to the endpoint, or the pool lacks its feature. They are sent in the
-    order of the source, and the checkpoint counts what was sent.
+    the region, isn't known to the endpoint, answers nothing, or the pool lacks its feature. They
+    are sent in the order of the source, and the checkpoint counts what was sent.
 
     Args:
         source: The source of the items. It doesn't drop listings.
@@ -125,7 +126,7 @@ class Enriched(Source):
             self._source.fail(listing, error)
             self._follow()
             return
-        if isinstance(error, NOT_TO_BE_HAD):
+        if isinstance(error, (*NOT_TO_BE_HAD, UnreadableError)):
             self._extras.refuse(self._pool.client, listing.operation, error)
         elif not isinstance(error, (FeatureUnavailableError, ResourceNotFoundError)):
             raise error

@@ -130,6 +130,18 @@ def test_an_endpoint_that_does_not_know_an_operation_costs_seconds(
     assert found == without(rows, operation)
 
 
+def test_an_answer_without_members_costs_its_columns_only(
+    emulator: Emulator, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether AWS answers `{}` for a client without secrets isn't known: the stream goes on."""
+    monkeypatch.setattr(client_module, "UNKNOWN_SECONDS", 0.0)
+    operation = "ListUserPoolClientSecrets"
+    rows = answered(emulator, "app_clients")
+    emulator.amend = lambda asked, _, answer: {} if asked == operation else answer
+    found = records(emulator_config(emulator), capfd, "app_clients")
+    assert found == without(rows, operation)
+
+
 def test_an_operation_that_was_answered_is_waited_for(
     emulator: Emulator, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
