@@ -142,8 +142,7 @@ def read(regions: Iterable[Iterable[Source]], convert: Converter) -> Iterator[Ba
     failures = 0
     try:
         while True:
-            for region in under_way:
-                _fill(region, events, turn)
+            _fill(under_way, events, turn)
             if not any(region.running for region in under_way):
                 if not any(region.is_waiting for region in under_way):
                     return
@@ -155,7 +154,9 @@ def read(regions: Iterable[Iterable[Source]], convert: Converter) -> Iterator[Ba
             failures = 0
             event = events.get()
             if event.task in event.task.region.running:
-                yield _handle(event, convert)
+                batch = _handle(event, convert)
+                _fill(under_way, events, turn)  # no request waits while the consumer is busy
+                yield batch
             event.done()
     finally:
         for region in under_way:
@@ -163,7 +164,12 @@ def read(regions: Iterable[Iterable[Source]], convert: Converter) -> Iterator[Ba
                 task.cancel.set()
 
 
-def _fill(region: _Region, events: queue.Queue[_Event], turn: Turn) -> None:
+def _fill(regions: Iterable[_Region], events: queue.Queue[_Event], turn: Turn) -> None:
+    for region in regions:
+        _start_listings(region, events, turn)
+
+
+def _start_listings(region: _Region, events: queue.Queue[_Event], turn: Turn) -> None:
     while len(region.running) < region.most and (task := region.next()):
         # Nobody joins it: it may be blocked on I/O, and holds no data.
         try:

@@ -123,6 +123,16 @@ def test_sources_are_read_one_after_the_other_each_in_its_order() -> None:
 
 
 @pytest.mark.usefixtures("one_by_one")
+def test_the_next_listing_does_not_wait_for_the_consumer() -> None:
+    """While a page is loaded the request that takes its place is under way."""
+    following = Scripted("b")
+    batches = parallel.read([[Script(Scripted("a"), following)]], lambda _, items: items)
+    assert next(batches).records == [{"name": "a"}]
+    assert following.begun.wait(PATIENCE)
+    assert [batch.records for batch in batches] == [[{"name": "b"}]]
+
+
+@pytest.mark.usefixtures("one_by_one")
 def test_what_waits_is_not_read_when_its_source_fails_or_is_replaced() -> None:
     """Waiting listings of a failed or replaced source are dropped; others are read."""
     failing = Script(*listings("abc"), a=TapCognitoError("failed"))
