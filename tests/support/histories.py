@@ -118,7 +118,7 @@ class World:
         pools = [self._new_pool() for _ in range(self.choose.randint(1, 4))]
         self.emulator = Emulator(pools=pools)
         self.emulator.respond = self._respond
-        self.present: set[Key] = set(self.rows())
+        self.present = self.rows()
 
     def _new_pool(self) -> Pool:
         self._number += 1
@@ -225,7 +225,8 @@ class World:
 
     def run(self) -> None:
         """Run once, and check the table if the run ended well."""
-        self.present &= set(self.rows())
+        there = self.rows()
+        self.present = {key: row for key, row in self.present.items() if key in there}
         self.calm()
         self._disturb()
         is_refresh = self.choose.random() < 0.2
@@ -237,7 +238,7 @@ class World:
         if is_complete:
             self._check()
             self._may_lack = False
-            self.present = set(self.rows())
+            self.present = self.rows()
 
     def calm(self) -> None:
         """Let nothing disturb the next run."""
@@ -321,14 +322,14 @@ class World:
             for user in pool.members(name):
                 yield (name, user["Username"]), Row(None)
 
-    def wanted(self) -> dict[Key, Row]:
-        """The rows that the table must have, by the settings."""
+    def wanted(self, rows: dict[Key, Row] | None = None) -> dict[Key, Row]:
+        """The rows that the table must have, by the settings, of these or of all."""
         maps = self.settings.get("stream_maps", {}).get("users", {})
         start = parse_date(self.settings.get("start_date") or "1970-01-01").timestamp()
         since = start if self.mode == "increments" else 0
         return {
             key: row
-            for key, row in self.rows().items()
+            for key, row in (self.rows() if rows is None else rows).items()
             if (row.is_enabled or "__filter__" not in maps) and row.changed >= since
         }
 
@@ -342,7 +343,8 @@ class World:
 
         If a list ended early in the scan, as many may be missing as docs/reliability.md says.
         """
-        missing = self.present & self.wanted().keys() - self.table().keys()
+        expected = self.wanted(self.present).keys() & self.wanted().keys()
+        missing = expected - self.table().keys()
         for pool in self.emulator.pools:
             count = sum(pool.id == key[0] for key in missing)
             allowed = max(60, 0.1 * len(pool)) if self._may_lack else 0
