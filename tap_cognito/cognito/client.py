@@ -23,8 +23,8 @@ from botocore.exceptions import (
 from tap_cognito.cognito import large_responses
 from tap_cognito.cognito.deadlines import keep_deadlines
 from tap_cognito.cognito.rate_limiter import Cancelled
+from tap_cognito.cognito.request_ids import RequestIds
 from tap_cognito.cognito.responses import (
-    RequestIds,
     SpoiledResponseError,
     clean_error,
     parse,

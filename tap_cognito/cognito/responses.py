@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
-from collections import OrderedDict
 from datetime import datetime, timedelta, timezone
 from http import HTTPStatus
 from io import BytesIO
@@ -56,7 +54,6 @@ _DATES = {
 _LONGEST_DATE = 64
 _LONGEST_KEY = 2_048
 """Characters of what identifies an item, many of which are kept; AWS's names have 128."""
-_REMEMBERED_IDS = 10_000
 
 
 class SpoiledResponseError(Exception):
@@ -75,12 +72,6 @@ class TruncatedResponseError(SpoiledResponseError):
     reason = "is truncated or isn't JSON"
 
 
-class RepeatedResponseError(SpoiledResponseError):
-    """A response that was received before, to another request."""
-
-    reason = "was that to an earlier request"
-
-
 class MalformedResponseError(TapCognitoError):
     """A response that Cognito wouldn't send."""
 
@@ -90,33 +81,6 @@ def malformed(operation: str, reason: str) -> MalformedResponseError:
     return MalformedResponseError(
         f"the response to {operation} is malformed ({reason}): check proxies and `endpoint_url`"
     )
-
-
-class RequestIds:
-    """The ids of the last responses: AWS gives each its own. Threads may share it."""
-
-    def __init__(self) -> None:
-        self._last: OrderedDict[str, None] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def check(self, response_dict: dict[str, Any], **_: Any) -> None:
-        """Handle botocore's event `before-parse`.
-
-        Raises:
-            RepeatedResponseError: If the response was received before. A server that gives all the
-                same id isn't AWS: nothing follows from it.
-        """
-        request_id = response_dict["headers"].get("x-amzn-RequestId")
-        if not request_id:
-            return
-        with self._lock:
-            if request_id in self._last:
-                if len(self._last) > 1:
-                    raise RepeatedResponseError
-                return
-            self._last[request_id] = None
-            if len(self._last) > _REMEMBERED_IDS:
-                self._last.popitem(last=False)
 
 
 class _Body(BytesIO):
@@ -203,8 +167,9 @@ def parse(
     shape = operation_model.output_shape
     expected = set(shape.members).difference(TOKENS) if shape else set()
     if isinstance(answer, dict) and isinstance(answer.get("__type"), str):
-        error: Any = {"Error": _error(answer), "ResponseMetadata": {"HTTPStatusCode": 200}}
-        error["Error"]["Code"] = error["Error"]["__type"].rpartition("#")[2].partition(":")[0]
+        code = answer["__type"].rpartition("#")[2].partition(":")[0]
+        said = {"Code": code, "Message": _error(answer).get("message", "")}
+        error: Any = {"Error": said, "ResponseMetadata": {"HTTPStatusCode": 200}}
         raise ClientError(error, operation_model.name)
     if not isinstance(answer, dict) or all(answer.get(member) is None for member in expected):
         raise TruncatedResponseError
@@ -223,7 +188,7 @@ def _decode(body: bytes) -> Any:
 
 
 def clean_error(response_dict: dict[str, Any], **_: Any) -> None:
-    """Keep of a failed response what botocore can parse: an object whose code is a text."""
+    """Keep of a failed response what botocore can parse: code and message, if they are texts."""
     if response_dict["status_code"] < HTTPStatus.MULTIPLE_CHOICES:
         return
     try:
@@ -234,8 +199,12 @@ def clean_error(response_dict: dict[str, Any], **_: Any) -> None:
 
 
 def _error(answer: Any) -> dict[str, str]:
-    code = answer.get("__type") if isinstance(answer, dict) else None
-    return {"__type": code} if isinstance(code, str) else {}
+    answer = answer if isinstance(answer, dict) else {}
+    found = {
+        "__type": answer.get("__type"),
+        "message": answer.get("message", answer.get("Message")),
+    }
+    return {name: text for name, text in found.items() if isinstance(text, str)}
 
 
 def items_of(

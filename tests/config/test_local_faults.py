@@ -25,6 +25,7 @@ from tap_cognito.errors import CredentialsError, TapCognitoError
 from tap_cognito.identity import credentials
 from tap_cognito.identity.credentials import create_session
 from tap_cognito.tap import TapCognito
+from tests.support.hostile import Hostile, response
 from tests.support.identities import IN_ROLE, KEY_ID, TEMPORARY, TEMPORARY_SIGNER
 from tests.support.tls import server_context
 
@@ -320,6 +321,24 @@ def test_a_denial_names_who_denied(reason: str) -> None:
     assert "jane" not in text
     assert "123456789012" not in text
     assert who_denied(ValueError()) == ""
+
+
+@pytest.mark.parametrize("member", ["message", "Message"])
+@pytest.mark.parametrize("status", [400, 200])
+def test_a_denial_on_the_wire_names_who_denied(member: str, status: int) -> None:
+    """What AWS says of it reaches who explains it."""
+    reason = "with an explicit deny in a service control policy"
+    text = {"__type": "AccessDeniedException", member: f"User: jane is not authorized {reason}"}
+
+    def deny(*_: Any) -> bytes:
+        return response(json.dumps(text), f"{status} No")
+
+    with Emulator(Pool(3)) as emulator, Hostile(emulator.url) as server:
+        server.reset("nothing", times=9)
+        server.attack = deny
+        refused = refusal(server.url)
+    assert "a service control policy of the AWS organisation denies it explicitly" in refused
+    assert "jane" not in refused
 
 
 # Credentials that can't be renewed once
