@@ -349,6 +349,15 @@ def test_an_endless_loop_of_tokens_ends_the_scan(
         assert after_the_last(emulator) < times * size / PAGE_SIZE + AHEAD
 
 
+@pytest.mark.parametrize("length", [1, 3])
+def test_an_endless_loop_of_tokens_ends_the_reading_of_users_one_by_one(length: int) -> None:
+    """Where the users of a pool come again and again, none is asked for twice, and it fails."""
+    with Emulator(Pool(400), token_loop=length) as emulator:
+        with pytest.raises(TapCognitoError, match="repeated a pagination token"):
+            list(itertools.islice(read([details(pool_of(emulator))]), 2_000))  # or for ever
+        assert after_the_last(emulator) < 2 * 400
+
+
 def test_an_empty_token_is_the_end() -> None:
     """An empty token ends a listing, as it does for boto3's paginators."""
     with answering('{"Users": [{"Username": "ada"}], "PaginationToken": ""}') as emulator:
@@ -520,7 +529,7 @@ def test_tokens_that_are_always_refused_after_an_empty_page_end_the_scan(source:
 
     failure = pytest.raises(TapCognitoError, match="refuses the pagination tokens of ListUsers")
     with Emulator(Pool(130), refuse=refuse, begin_empty="None") as emulator, failure:
-        list(read([source(pool_of(emulator))]))
+        list(itertools.islice(read([source(pool_of(emulator))]), 40))  # or for ever
 
 
 @pytest.mark.parametrize("source", [UserListings, details])

@@ -173,6 +173,8 @@ BROKEN: list[tuple[dict[str, Any], str]] = [
     ({"user_pool": "x"}, "`user_pool` isn't a setting: did you mean `user_pool_id`?"),
     ({"aws_secret_acces_key": SECRET}, "did you mean `aws_secret_access_key`?"),
     ({"xyz": 1}, "`xyz` isn't a setting: `tap-cognito --about` lists them all"),
+    ({"x" * 40: 1}, f"`{'x' * 40}` isn't a setting: `tap-cognito --about` lists them all"),
+    ({"x" * 41: 1}, "a name isn't a setting: `tap-cognito --about` lists them all"),
     # Pools
     (
         {"user_pool_ids": ["us-east-1_*"]},

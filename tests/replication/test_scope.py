@@ -98,6 +98,12 @@ def restarts(caplog: pytest.LogCaptureFixture) -> list[str]:
 # What a bookmark belongs to
 
 
+SALTED = {
+    "stream_maps": {"users": {"email": "md5(config['salt'] + username)"}},
+    "stream_map_config": {"salt": "b"},
+}
+
+
 @pytest.mark.parametrize(
     ("before", "after", "what"),
     [
@@ -118,6 +124,7 @@ def restarts(caplog: pytest.LogCaptureFixture) -> list[str]:
             {"flattening_enabled": True, "flattening_max_depth": 2},
             "the columns",
         ),
+        ({**SALTED, "stream_map_config": {"salt": "a"}}, SALTED, "the columns"),
     ],
     ids=repr,
 )
