@@ -27,7 +27,7 @@ SERVER = ("host", "user", "password", "database")
 RUN = {
     ("docs/credentials.md", "sql"): "identity/test_credentials.py",
     ("docs/erasure.md", "sql"): "documents/test_erasure.py",
-    ("docs/history.md", "pip install"): "history/test_demonstration.py",
+    ("docs/history.md", "meltano --cwd"): "history/test_demonstration.py",
     ("docs/history.md", "sql"): "history/test_demonstration.py",
     ("docs/install.md", "export TAP_COGNITO"): "documents/test_documented_commands.py",
     ("docs/install.md", "pip install /path"): "documents/test_documented_commands.py",
