@@ -16,7 +16,7 @@ from tap_cognito.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from tap_cognito.cognito.checkpoint import Checkpoint
     from tap_cognito.cognito.client import CognitoClient
@@ -84,13 +84,21 @@ class Enriched(Source):
         source: The source of the items. It doesn't drop listings.
         pool: Its pool.
         extras: The operations.
+        choose: Chooses of items those that the extras are needed of; by default all.
     """
 
-    def __init__(self, source: Source, pool: UserPool, extras: Extras) -> None:
+    def __init__(
+        self,
+        source: Source,
+        pool: UserPool,
+        extras: Extras,
+        choose: Callable[[list[Item]], list[Item]] = lambda items: items,
+    ) -> None:
         super().__init__(source.pool_id, source.checkpoint)
         self._source = source
         self._pool = pool
         self._extras = extras
+        self._choose = choose
         self._steps: deque[_Step] = deque()
         self._waiting: dict[str, tuple[_Step, Item]] = {}
         self._lacking: set[str] = set()
@@ -142,7 +150,7 @@ class Enriched(Source):
         decided = self._source.take_step()
         step = _Step(decided.items, self._source.checkpoint)
         self._steps.append(step)
-        for item in step.items:
+        for item in self._choose(step.items):
             for extra in self._extras.of(self._pool.client):
                 self._request(extra, step, item)
         self.read(decided.listings)

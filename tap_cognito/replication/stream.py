@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from abc import abstractmethod
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, ClassVar
 
 from singer_sdk.mapper import RemoveRecordTransform
@@ -114,7 +114,8 @@ class CognitoStream(SingerStream):
 
     def _source(self, pool: UserPool, checkpoint: Checkpoint) -> Source:
         source = self.source(pool, checkpoint)
-        return Enriched(source, pool, self.extras) if self.extras else source
+        choose = partial(self._changed, pool.id)
+        return Enriched(source, pool, self.extras, choose) if self.extras else source
 
     # Reading
 
@@ -196,8 +197,7 @@ class CognitoStream(SingerStream):
     def _records(self, source: Source, items: list[Item]) -> list[Record]:
         """Make records of a page; with increments, only of the items that changed."""
         self.note_time()
-        if self.bookmarks:
-            items = self.bookmarks.changed(source.pool_id, items, self.modified_key or "")
+        items = self._changed(source.pool_id, items)
         constant = {POOL_ID.name: source.pool_id} if self.is_selected(POOL_ID.name) else {}
         columns = self.selected_columns
         try:
@@ -207,6 +207,10 @@ class CognitoStream(SingerStream):
             ]
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise malformed(f"a request for `{self.name}`", type(error).__name__) from None
+
+    def _changed(self, pool_id: str, items: list[Item]) -> list[Item]:
+        known = self.bookmarks
+        return known.changed(pool_id, items, self.modified_key or "") if known else items
 
     def failure(self, error: Exception, pool_id: str | None = None) -> TapCognitoError:
         """Report what couldn't be read; other streams and pools go on."""

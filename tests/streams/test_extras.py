@@ -16,9 +16,10 @@ from tap_cognito.cognito.source import Nested
 from tap_cognito.errors import TapCognitoError
 from tap_cognito.tap import TapCognito
 from tests.support.answers import Api, expected, in_order, records
-from tests.support.catalogs import selected
+from tests.support.catalogs import INCREMENTAL, selected
 from tests.support.emulated import client
 from tests.support.listings import pool_of
+from tests.support.messages import messages_of, of_type
 from tests.support.programs import emulator_config
 
 if TYPE_CHECKING:
@@ -219,6 +220,25 @@ def test_any_other_error_fails_the_stream(operation: str, emulator: Emulator) ->
     stream, _ = COLUMNS[operation]
     with pytest.raises(TapCognitoError, match=f"Cognito refused {operation}"):
         TapCognito(config=emulator_config(emulator), catalog=selected(stream)).sync_all()
+
+
+def test_increments_ask_about_what_has_changed_only(
+    emulator: Emulator, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Of a client that isn't sent nothing more is requested."""
+    day = 86_400
+    for number, app_client in enumerate(emulator.pool.clients.values()):
+        app_client["LastModifiedDate"] += number * day
+    catalog = selected("app_clients", replication=INCREMENTAL)
+    state: dict[str, Any] = {}
+    for count in (3, 1):  # the second time the newest comes again
+        emulator.log.requests.clear()
+        TapCognito(config=emulator_config(emulator), catalog=catalog, state=state).sync_all()
+        messages = messages_of(capfd.readouterr().out)
+        state = of_type(messages, "STATE")[-1]["value"]
+        assert len(of_type(messages, "RECORD")) == count
+        assert emulator.log.count("ListUserPoolClientSecrets") == count
+        assert emulator.log.count("DescribeUserPoolClient") == 3
 
 
 def test_neither_ids_nor_values_of_secrets_come_out(
