@@ -72,13 +72,11 @@ def pages(emulator: Emulator, operation: str, member: str, **parameters: Any) ->
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-@pytest.mark.parametrize(
-    "error", ["AccessDeniedException", "OperationNotEnabledException", "UnknownOperationException"]
-)
-def test_an_operation_may_be_refused(emulator: Emulator, operation: str, error: str) -> None:
+def test_an_operation_may_be_refused(emulator: Emulator, operation: str) -> None:
     """An operation that is denied, not enabled or unknown is refused; all others go on."""
-    emulator.refused = {operation: error}
-    assert refusal(emulator, operation) == error
+    for code in ("AccessDenied", "OperationNotEnabled", "UnknownOperation"):
+        emulator.refused = {operation: f"{code}Exception"}
+        assert refusal(emulator, operation) == f"{code}Exception"
     emulator.refused = {}
     emulator.denied = {f"cognito-idp:{operation}"}
     assert refusal(emulator, operation) == "AccessDeniedException"

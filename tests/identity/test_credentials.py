@@ -358,7 +358,7 @@ def test_a_role_that_is_refused_in_mid_run_is_one_line(
 ) -> None:
     """When a role is taken away from the tap, its next renewal fails with AWS's code."""
     # Credentials that end in five minutes are renewed before each request.
-    with Issuer(TEMPORARY_SIGNER, lifetime=5 * 60) as issuer, Emulator(Pool(2_000)) as pool:
+    with Issuer(TEMPORARY_SIGNER, lifetime=5 * 60) as issuer, Emulator(Pool(700)) as pool:
         monkeypatch.setenv("AWS_ENDPOINT_URL_STS", issuer.url)
         pool.credentials = issuer.issued
         pool.before_request(requests, lambda: setattr(issuer, "known", {}))

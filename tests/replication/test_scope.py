@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     Capture = pytest.CaptureFixture[bytes]
 
+pytestmark = pytest.mark.whole_pools
+
 Json = dict[str, Any]
 
 A, B, C = "us-east-1_A", "us-east-1_B", "us-east-1_C"
