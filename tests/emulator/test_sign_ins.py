@@ -74,9 +74,9 @@ def pages(emulator: Emulator, operation: str, member: str, **parameters: Any) ->
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_an_operation_may_be_refused(emulator: Emulator, operation: str) -> None:
     """An operation that is denied, not enabled or unknown is refused; all others go on."""
-    for code in ("AccessDenied", "OperationNotEnabled", "UnknownOperation"):
-        emulator.refused = {operation: f"{code}Exception"}
-        assert refusal(emulator, operation) == f"{code}Exception"
+    for refused in ("AccessDenied", "OperationNotEnabled", "UnknownOperation"):
+        emulator.refused = {operation: f"{refused}Exception"}
+        assert refusal(emulator, operation) == f"{refused}Exception"
     emulator.refused = {}
     emulator.denied = {f"cognito-idp:{operation}"}
     assert refusal(emulator, operation) == "AccessDeniedException"

@@ -700,7 +700,7 @@ def test_a_reference_that_cannot_be_resolved_is_a_refusal(
     assert reason in text
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe", b"", b"\n", b"one\ntwo\n"])
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"", b"\n", b"one\ntwo\n", b"one\n\n", b"one\r"])
 def test_a_file_that_holds_no_secret_is_a_refusal(
     content: bytes, tmp_path: Path, emulator: Emulator
 ) -> None:
