@@ -77,6 +77,29 @@ def test_a_run_after_a_full_refresh_reads_every_pool(
         assert rows(database) == truth(pools)
 
 
+@pytest.mark.slow
+def test_another_load_schema_is_a_table_of_its_own(database: Database, tmp_path: Path) -> None:
+    """A run that would resume a scan loads all into the new schema: Meltano tells the tap."""
+    folder = project(tmp_path, target_postgres=TARGET)
+    pools = [Pool(30, number, pool.id) for number, pool in enumerate(POOLS)]
+    with ExitStack() as stack:
+        emulator = stack.enter_context(Emulator(pools=pools, latency=0.1))
+        config = emulator_config(emulator)
+        del config["user_pool_id"]
+        config["user_pool_ids"] = json.dumps([pool.id for pool in pools])
+        tap = {name: str(value) for name, value in config.items()}
+        meltano = Meltano(stack, tap, database.server, database.name)
+        command = ["--cwd", str(folder), "run", "tap-cognito", "target-postgres"]
+        refuse = {"ListUsers": "ExpiredTokenException"}
+        emulator.before_request(25, lambda: setattr(emulator, "refused", refuse))
+        assert meltano(*command) != 0
+        emulator.refused = {}
+        meltano.environment["TAP_COGNITO__LOAD_SCHEMA"] = "another"
+        assert meltano(*command) == 0
+    loaded = set(database.rows("select user_pool_id, username from another.users"))
+    assert loaded == {(pool.id, name) for pool in pools for name in pool.usernames()}
+
+
 def change_everybody(pools: list[Pool]) -> None:
     """Change every user, so that a row that isn't read anew is wrong."""
     for pool in pools:
