@@ -365,7 +365,7 @@ def test_a_credential_process_that_fails_once_does_not_end_the_run(
         "if len(calls.read_text()) == 3: raise SystemExit('planted')\n"
         f"print({json.dumps(json.dumps(keys))})\n"
     )
-    shared.write_text(f"[default]\ncredential_process = {sys.executable} {program}\n")
+    shared.write_text(f'[default]\ncredential_process = "{sys.executable}" "{program}"\n')
     monkeypatch.setenv("AWS_CONFIG_FILE", str(shared))
     monkeypatch.setattr(credentials, "_RENEW_AGAIN_SECONDS", 0.0)
     with Emulator(Pool(130), credentials=TEMPORARY_SIGNER) as emulator:

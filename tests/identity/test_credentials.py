@@ -549,7 +549,7 @@ def test_a_refresh_that_fails_during_a_run_is_one_line_about_credentials(
         f"if len(calls.read_text()) < 4: print({json.dumps(json.dumps(keys))})\n"
         f"else: {output}\n"
     )
-    damaged.write_text(f"[default]\ncredential_process = {sys.executable} {program}\n")
+    damaged.write_text(f'[default]\ncredential_process = "{sys.executable}" "{program}"\n')
     environment = {
         name: str(damaged) for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")
     }

@@ -9,6 +9,7 @@ import socket
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import pytest
 from psycopg.pq import Conninfo
@@ -73,8 +74,8 @@ def test_a_vault_url_takes_no_parameter_that_could_run_write_or_read_something(f
 
 def test_a_vault_url_loads_no_native_code_and_writes_no_file(tmp_path: Path) -> None:
     """`sslkeylogfile` and an engine's `sslkey` end before anything is opened."""
-    log = tmp_path / "keys"
-    for parameter in (f"sslkeylogfile={log}", f"sslkey={tmp_path}/engine.so:key"):
+    place = quote(str(tmp_path))
+    for parameter in (f"sslkeylogfile={place}/keys", f"sslkey={place}/engine.so:key"):
         assert "which isn't accepted" in refusal(f"{URL}?sslmode=require&{parameter}")
     assert list(tmp_path.iterdir()) == []
 
@@ -155,7 +156,7 @@ def test_a_vaults_certificate_that_is_not_trusted_is_said(roots: str, tmp_path: 
         with contextlib.suppress(OSError):
             context.wrap_socket(connection, server_side=True)
 
-    roots = roots if roots == "system" else str(tmp_path / roots)
+    roots = roots if roots == "system" else quote(str(tmp_path / roots))
     with listening(serve) as url:
         text = refusal(f"{url}?sslmode=verify-full&sslrootcert={roots}")
     assert "its certificate isn't trusted: check `sslmode` and `sslrootcert`" in text

@@ -6,6 +6,7 @@ import ast
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -96,7 +97,9 @@ def test_an_example_lets_nobody_else_read_what_meltano_writes(example: str, tmp_
     program.parent.mkdir(parents=True)
     program.write_text('#!/bin/sh\numask\necho "$@"\n')
     program.chmod(0o700)
-    command = [each.replace("/srv/cognito", str(tmp_path)) for each in commands()[example]]
+    command = [
+        each.replace("/srv/cognito", shlex.quote(str(tmp_path))) for each in commands()[example]
+    ]
     path = f"{program.parent}{os.pathsep}{os.environ['PATH']}"
     ran = run_program(command, env={**os.environ, "PATH": path}, umask=0o022)
     umask, arguments = ran.stdout.splitlines()

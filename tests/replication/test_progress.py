@@ -114,9 +114,9 @@ def test_a_short_scan_tells_only_what_it_was(
     clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A scan of a second logs its end only, and doesn't ask for an estimate."""
-    with Emulator(Pool(60)) as emulator:
+    with Emulator(Pool(59)) as emulator:
         assert lines(emulator, clock, caplog, seconds=1.0) == [
-            "Read 60 users, sent 0, with 1 requests (0 throttled) in 1.0 s, 60 users/s"
+            "Read 59 users, sent 0, with 1 requests (0 throttled) in 1.0 s, 59 users/s"
         ]
         assert emulator.log.count() == 1
 
@@ -126,9 +126,9 @@ def test_the_last_line_counts_throttled_requests(
 ) -> None:
     """The last line counts throttled requests among all, and apart from them."""
     faults = Faults(("throttling-burst",), limit=2)
-    with Emulator(Pool(60), faults=faults) as emulator:
+    with Emulator(Pool(59), faults=faults) as emulator:
         assert lines(emulator, clock, caplog, seconds=0.5) == [
-            "Read 60 users, sent 0, with 3 requests (2 throttled) in 0.5 s, 120 users/s"
+            "Read 59 users, sent 0, with 3 requests (2 throttled) in 0.5 s, 118 users/s"
         ]
 
 

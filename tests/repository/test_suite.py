@@ -202,7 +202,7 @@ def test_no_postgres_outlives_who_has_started_it(number: signal.Signals) -> None
         [sys.executable, "-c", code], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
         assert process.stdout
-        port, folder = process.stdout.readline().decode().split()
+        port, folder = process.stdout.readline().decode().rstrip("\n").split(" ", 1)
         socket.create_connection(("127.0.0.1", int(port))).close()
         process.send_signal(number)
     wait_until(lambda: not Path(folder).parent.exists())
