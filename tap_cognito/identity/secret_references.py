@@ -132,8 +132,16 @@ def _file(path: str, _: _Sources) -> str:
     return re.sub(r"\r?\n\Z", "", text)
 
 
+_COLONS_OF_AN_ARN = 6
+
+
 def _secretsmanager(reference: str, sources: _Sources) -> str:
     name, _, key = reference.partition("#")
+    if name.startswith("arn:") and name.count(":") > _COLONS_OF_AN_ARN:
+        raise TapCognitoError(
+            "the ARN goes on behind the secret's name, as ECS writes it: end it there, and write "
+            "the JSON key behind `#`"
+        )
     answer = _ask_aws(sources, "secretsmanager", "GetSecretValue", name, SecretId=name)
     secret = answer.get("SecretString")
     if secret is None:

@@ -666,6 +666,8 @@ UNRESOLVED = {
     "file:///tmp": "can't be resolved: Is a directory",
     "file:///%00": "it isn't a path",
     "aws-secretsmanager://not-there": "there is no such secret",
+    "aws-secretsmanager://arn:aws:secretsmanager:us-east-1:1:secret:planted-AbCdEf:key::": "as ECS "
+    "writes it: end it there, and write the JSON key behind `#`",
     "aws-secretsmanager://{at}/binary": "the secret is binary, not text",
     "aws-secretsmanager://{at}/all#not-there": "isn't a JSON object with a text at that key",
     "aws-secretsmanager://{at}/aws_session_token#a": "isn't a JSON object with a text at that key",
