@@ -180,8 +180,10 @@ def test_a_machine_with_few_threads_left_reads_fewer_listings_at_a_time(
     limit: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """All are read, in each region, and a warning names the limit."""
-    most = limit_threads(monkeypatch, limit)
-    regions = [[Script(*listings("abcdefghijklmnopqrst"))], [Script(*listings("uvwxyz"))]]
+    refused = threading.Event()
+    most = limit_threads(monkeypatch, limit, refused)
+    read_then = [Scripted(name, refused) for name in "abcdefghijklmnopqrst"]
+    regions = [[Script(*read_then)], [Script(*listings("uvwxyz"))]]
     batches = parallel.read(regions, lambda _, items: items)
     names = [item["name"] for batch in batches for item in batch.records]
     assert sorted(names) == sorted("abcdefghijklmnopqrstuvwxyz")
@@ -191,7 +193,9 @@ def test_a_machine_with_few_threads_left_reads_fewer_listings_at_a_time(
     )
 
 
-def limit_threads(monkeypatch: pytest.MonkeyPatch, limit: int) -> Callable[[], int]:
+def limit_threads(
+    monkeypatch: pytest.MonkeyPatch, limit: int, refused: threading.Event | None = None
+) -> Callable[[], int]:
     """Let no more listings' threads than these live; return what says how many did at most."""
     start, most = threading.Thread.start, 0
     started: list[threading.Thread] = []
@@ -200,6 +204,8 @@ def limit_threads(monkeypatch: pytest.MonkeyPatch, limit: int) -> Callable[[], i
         nonlocal most
         alive = sum(each.is_alive() for each in started)
         if alive == limit:
+            if refused:
+                refused.set()
             raise RuntimeError("can't start new thread")
         most = max(most, alive + 1)
         started.append(thread)
