@@ -19,7 +19,6 @@ from tap_cognito.errors import (
     UnansweredError,
     UnavailableError,
     UnsupportedError,
-    UserNotFoundError,
 )
 from tap_cognito.local_faults import explain_unconnected
 from tap_cognito.urls import is_cognito, origin
@@ -96,8 +95,6 @@ def from_botocore(error: Exception, kind: ErrorKind, request: Request) -> TapCog
         quote the request with its session token.
     """
     code = error_code(error)
-    if code == "UserNotFoundException":
-        return UserNotFoundError("the user is no longer in the pool")
     if kind is ErrorKind.ACCESS_DENIED:
         return _access_denied(error, request)
     if kind is ErrorKind.TRANSIENT:

@@ -28,10 +28,6 @@ class ResourceNotFoundError(TapCognitoError):
     """There is no such pool, or no such thing in it."""
 
 
-class UserNotFoundError(ResourceNotFoundError):
-    """The user is no longer in the pool."""
-
-
 class UnansweredError(TapCognitoError):
     """The network, or throttling, kept the request from an answer, however often it was sent."""
 

@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 
 from emulator import Emulator, Pool
 from tap_cognito.cognito import client as cognito_client
-from tap_cognito.error_codes import classify
+from tap_cognito.error_codes import ErrorKind, classify
 from tap_cognito.error_messages import Request, from_botocore, who_denied
 from tap_cognito.errors import CredentialsError, TapCognitoError
 from tap_cognito.identity import credentials
@@ -321,6 +321,29 @@ def test_a_denial_names_who_denied(reason: str) -> None:
     assert "jane" not in text
     assert "123456789012" not in text
     assert who_denied(ValueError()) == ""
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, ErrorKind.OTHER),
+        (408, ErrorKind.TRANSIENT),
+        (429, ErrorKind.THROTTLED),
+        (500, ErrorKind.TRANSIENT),
+        (501, ErrorKind.UNSUPPORTED),
+        (502, ErrorKind.TRANSIENT),
+        (503, ErrorKind.TRANSIENT),
+        (504, ErrorKind.TRANSIENT),
+        (505, ErrorKind.OTHER),
+    ],
+)
+def test_a_status_counts_where_the_code_says_nothing(status: int, kind: ErrorKind) -> None:
+    """An error with a code that nobody knows is what its HTTP status is."""
+    answer: Any = {
+        "Error": {"Code": "SomethingNewException"},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+    }
+    assert classify(ClientError(answer, "ListUsers")) is kind
 
 
 @pytest.mark.parametrize("member", ["message", "Message"])

@@ -92,6 +92,13 @@ def deselected(name: str) -> dict[str, Any]:
     return made
 
 
+def unsupported(name: str) -> dict[str, Any]:
+    """Return `users`, of whose schema a column says that it isn't supported."""
+    made = entry()
+    made["schema"]["properties"][name]["inclusion"] = "unsupported"
+    return made
+
+
 HIDDEN = deselected("email")["schema"]
 
 
@@ -111,6 +118,7 @@ HIDDEN = deselected("email")["schema"]
             said(["properties", "email"], inclusion="unsupported"),
             [name for name in COLUMNS if name != "email"],
         ),
+        (unsupported("email"), [name for name in COLUMNS if name != "email"]),
         (said(["properties", "username"], selected=False), COLUMNS),
         (said(["properties", "email"], selected_by_default=False), None),
     ],

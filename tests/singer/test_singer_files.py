@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import logging
 import os
 import sys
 import time
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,7 @@ from hypothesis import strategies as st
 from emulator import Emulator, Pool
 from tap_cognito import cli, logs
 from tap_cognito.config.settings import SCHEMA, SECRETS
+from tap_cognito.dates import format_date
 from tap_cognito.errors import TapCognitoError
 from tap_cognito.singer import files, states
 from tap_cognito.tap import TapCognito
@@ -254,6 +257,18 @@ def test_a_state_of_another_form_is_refused(
     assert fault in str(raised.value)
     assert "jane" not in str(raised.value)
     assert len(str(raised.value)) < 300
+
+
+def test_a_bookmark_may_be_of_a_clock_that_is_hours_ahead(tmp_path: Path) -> None:
+    """One of tomorrow is taken, one of the day after is not."""
+    for days, failure in (
+        (0.9, contextlib.nullcontext()),
+        (1.1, pytest.raises(TapCognitoError, match="has an implausible bookmark date")),
+    ):
+        moment = format_date(datetime.now(timezone.utc) + timedelta(days=days))
+        state = {"bookmarks": {"users": {"replication_key_value": moment}}}
+        with failure:
+            load_state(tmp_path / "state.json", state)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import botocore
 import botocore.session
 import pytest
 
+from tap_cognito.replication.columns import timestamp
 from tap_cognito.streams import NAMES, STREAMS
 from tap_cognito.tap import TapCognito
 from tests.support.paths import ROOT
@@ -207,3 +208,9 @@ def test_every_operation_that_reads_is_called_or_refused_with_a_reason() -> None
     reading = {name for name in MODEL.operation_names if READING.match(name)}
     assert reading - called == set(refused)
     assert len(refused) == len(set(refused))
+
+
+def test_dates_of_any_time_zone_become_utc() -> None:
+    """A record's date has no offset: it is that of the same moment in UTC."""
+    moment = datetime(2026, 1, 1, 22, 30, tzinfo=timezone(timedelta(hours=-5)))
+    assert timestamp({"CreationDate": moment}, "CreationDate") == "2026-01-02T03:30:00.000"

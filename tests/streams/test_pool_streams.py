@@ -205,8 +205,10 @@ def test_a_denied_operation_is_named(emulator: Emulator, stream: str, operation:
     """A stream whose operation isn't allowed fails, and names the IAM action."""
     emulator.denied = {f"cognito-idp:{operation}"}
     words = f"`{stream}`: the credentials may not call cognito-idp:{operation} on "
-    with pytest.raises(AccessDeniedError, match=words):
+    with pytest.raises(AccessDeniedError, match=words) as refusal:
         TapCognito(config=emulator_config(emulator), catalog=selected(stream)).sync_all()
+    place = "*" if operation == "DescribeUserPoolDomain" else f":userpool/{emulator.pool.id}"
+    assert f'{place}"}}]}}' in str(refusal.value)  # no more is asked for than that pool
 
 
 @each_stream
