@@ -49,8 +49,7 @@ _BY_STATE = {
 
 _BY_WORDS = {
     "too many": "it has too many connections",
-    "no password supplied": "it asks for a password: put one into the URL; PGPASSWORD and password "
-    "files aren't read",
+    "no password supplied": "it asks for a password: put one into the URL",
     "password": "it refuses the user or the password",
     "role": "it refuses the user",
     "pg_hba": "it rejects connections from this machine: check pg_hba.conf and `sslmode`",
