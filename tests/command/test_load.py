@@ -136,6 +136,21 @@ def test_a_silent_database_is_one_sentence(emulator: Emulator, database: Databas
     assert ended.returncode == 1
 
 
+@pytest.mark.parametrize(("mirror", "expected"), [(None, "False"), ("0", "False"), ("Yes", "True")])
+def test_the_target_has_the_settings_of_the_documented_table(
+    mirror: str | None, expected: str
+) -> None:
+    """It loads by COPY into the schema cognito; the tap's setting for deletions is the target's."""
+    given = {} if mirror is None else {"TAP_COGNITO_EMIT_ACTIVATE_VERSION_MESSAGES": mirror}
+    made = _settings(given)
+    names = ("ADD_RECORD_METADATA", "ACTIVATE_VERSION", "HARD_DELETE")
+    assert {made[f"TARGET_POSTGRES_{name}"] for name in names} == {expected}
+    assert made["TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA"] == "cognito"
+    assert made["TARGET_POSTGRES_USE_COPY"] == "true"
+    own = {f"TARGET_POSTGRES_{name}": "own" for name in (*names, "USE_COPY")}
+    assert own.items() <= _settings(given | own).items()
+
+
 def test_a_silent_database_is_waited_for_ten_seconds() -> None:
     """The limit, which is two minutes without it, holds where nothing else is set."""
     assert _settings({})["PGCONNECT_TIMEOUT"] == "10"

@@ -212,6 +212,10 @@ def test_a_stream_is_deselected_in_every_spelling(
             "`users` has no replication method of this name: set `replication-method` to FULL_",
         ),
         (
+            [{**said([], forced_replication_method="LOG_BASED"), "replication_method": None}],
+            "`users` has no replication method LOG_BASED: set `replication-method` to FULL_",
+        ),
+        (
             [said([], replication_method="INCREMENTAL", replication_key="jane doe")],
             "`users` has no replication key of this name: set `replication-key` to updated_at",
         ),
