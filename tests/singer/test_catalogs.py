@@ -213,7 +213,7 @@ def test_a_stream_is_deselected_in_every_spelling(
         ),
         (
             [{**said([], forced_replication_method="LOG_BASED"), "replication_method": None}],
-            "`users` has no replication method LOG_BASED: set `replication-method` to FULL_",
+            "`users` has no replication method `LOG_BASED`: set `replication-method` to FULL_",
         ),
         (
             [said([], replication_method="INCREMENTAL", replication_key="jane doe")],
