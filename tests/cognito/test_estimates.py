@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from emulator import Emulator, Pool
+from tap_cognito.cognito.checkpoint import Checkpoint
 from tap_cognito.cognito.estimates import agree, is_far_short, is_short
+from tap_cognito.cognito.segments import DIGITS
 from tap_cognito.cognito.users import UserListings
 from tests.support.listings import pool_of, read
 
@@ -47,3 +49,9 @@ def test_users_who_came_need_no_estimate() -> None:
         found = list(read([UserListings(pool_of(emulator), prove_empty=True)]))
         assert sum(map(len, found)) == 130
         assert emulator.log.count("DescribeUserPool") == 1
+
+
+def test_segments_that_are_read_again_are_counted_again() -> None:
+    """What a checkpoint has of them is as if they had never been read."""
+    begun = Checkpoint(segments=tuple(DIGITS)).with_done("0", 5)
+    assert begun.with_done("1", 7).reopened(("1",)) == begun

@@ -15,6 +15,7 @@ import pytest
 from tap_cognito.replication.columns import timestamp
 from tap_cognito.streams import NAMES, STREAMS
 from tap_cognito.tap import TapCognito
+from tests.support.catalogs import ANY_POOL
 from tests.support.paths import ROOT
 
 if TYPE_CHECKING:
@@ -214,3 +215,12 @@ def test_dates_of_any_time_zone_become_utc() -> None:
     """A record's date has no offset: it is that of the same moment in UTC."""
     moment = datetime(2026, 1, 1, 22, 30, tzinfo=timezone(timedelta(hours=-5)))
     assert timestamp({"CreationDate": moment}, "CreationDate") == "2026-01-02T03:30:00.000"
+
+
+def test_an_attribute_that_comes_twice_is_the_same_in_both_columns() -> None:
+    """Of two addresses the last one is `email`, as it is in `attributes`."""
+    user = {"Attributes": [{"Name": "email", "Value": value} for value in ("first", "last")]}
+    stream: Any = TapCognito(config=ANY_POOL).streams["users"]
+    columns = {each.name: each for each in stream.columns}
+    assert columns["email"].value(user) == "last"
+    assert columns["attributes"].value(user) == {"email": "last"}
