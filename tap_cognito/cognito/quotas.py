@@ -25,6 +25,9 @@ _CATEGORIES = {
     "ListUserPools": "UserPoolRead",
     "DescribeUserPoolClient": "UserPoolClientRead",
     "ListUserPoolClients": "UserPoolClientRead",
+    # Not in AWS's list, so by their names.
+    "GetUserPoolClientSessionConfiguration": "UserPoolClientRead",
+    "ListUserPoolClientSecrets": "UserPoolClientRead",
 }
 _OTHERS = "UserPoolResourceRead"
 

@@ -459,9 +459,9 @@ def test_each_operation_has_the_pace_of_its_quota(
         "ListUserPoolClients": [5, 15],
         "DescribeUserPoolClient": [5, 15],
         "DescribeUserPool": [5, 15],
-        "GetUserPoolClientSessionConfiguration": [5, 20],
+        "GetUserPoolClientSessionConfiguration": [5, 15],
         "GetUserPoolSessionConfiguration": [5, 20],
-        "ListUserPoolClientSecrets": [5, 20],
+        "ListUserPoolClientSecrets": [5, 15],
     }
     own = [limiter for found in taken.values() for limiter in found if limiter.limit == 5]
     assert len(set(own)) == len(limits)
