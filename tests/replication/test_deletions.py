@@ -131,6 +131,23 @@ def test_who_comes_back_is_live_again(database: Database) -> None:
         assert rows(database, "_sdc_deleted_at is null") == names(emulator.pool)
 
 
+def test_one_mirror_of_two_pools_keeps_both_and_two_mirrors_need_a_schema_each(
+    database: Database,
+) -> None:
+    """Two mirrors into one schema remove each other's rows, as docs/streams.md says."""
+    mirror = target(database, hard_delete=True)
+    pools = [Pool(3, seed=1, pool_id="us-east-1_A1"), Pool(4, seed=2, pool_id="us-east-1_B1")]
+    pool_ids = [pool.id for pool in pools]
+    with Emulator(pools=pools) as emulator:
+        config = emulator_config(emulator, **MIRROR)
+        del config["user_pool_id"]
+        load({**config, "user_pool_ids": pool_ids}, mirror)
+        assert rows(database) == names(pools[0]) | names(pools[1])
+        for pool in pools:
+            load({**config, "user_pool_ids": [pool.id]}, mirror)
+            assert rows(database) == names(pool)
+
+
 @pytest.fixture(scope="module", params=[True, False], ids=["hard", "soft"])
 def mirrored(
     request: pytest.FixtureRequest, postgres: Postgres
