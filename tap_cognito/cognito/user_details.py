@@ -18,7 +18,8 @@ from tap_cognito.cognito.estimates import (
 from tap_cognito.cognito.filters import FilterCheck, equals
 from tap_cognito.cognito.listing import PAGE_SIZE, LoopDetector
 from tap_cognito.cognito.parallel import CONCURRENCY
-from tap_cognito.cognito.source import MISSES, SentItems, Source, unfound
+from tap_cognito.cognito.sent_items import SentItems
+from tap_cognito.cognito.source import MISSES, Source, unfound
 from tap_cognito.errors import (
     NOT_TO_BE_HAD,
     FeatureUnavailableError,

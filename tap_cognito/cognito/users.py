@@ -14,7 +14,8 @@ from tap_cognito.cognito.filters import FilterCheck, equals
 from tap_cognito.cognito.listing import PAGE_SIZE, LoopDetector, Page
 from tap_cognito.cognito.segment_proofs import NotDivisible, SegmentProofs
 from tap_cognito.cognito.segments import DIGITS, all_start_with, divide, sub_of
-from tap_cognito.cognito.source import SentItems, Source
+from tap_cognito.cognito.sent_items import SentItems
+from tap_cognito.cognito.source import Source
 from tap_cognito.errors import InvalidParameterError
 
 if TYPE_CHECKING:
@@ -143,9 +144,7 @@ class UserListings(Source):
             if all_start_with(tuple(DIGITS), page.items):
                 self._ask(self._segment(DIGITS[0]).part(pages=1), self._receive_probe)
             else:
-                logger.warning(
-                    "Reading the pool in one listing: not every `sub` is a lower-case UUID"
-                )
+                logger.warning("Reading the pool in one listing: a `sub` isn't a lower-case UUID")
                 self._continue_plain()
 
     def _continue_plain(self) -> None:

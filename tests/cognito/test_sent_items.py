@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from tap_cognito.cognito.listing import Listing, Page
-from tap_cognito.cognito.source import Nested, SentItems
+from tap_cognito.cognito.sent_items import SentItems
+from tap_cognito.cognito.source import Nested
 
 NOWHERE: Any = None
 """The client: nothing is asked."""
