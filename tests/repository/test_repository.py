@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PACKAGE = Path(tap_cognito.__file__).parent
+MODULES = [*PACKAGE.rglob("*.py"), *(ROOT / "emulator").glob("*.py")]
+LONGEST_MODULE = 300
 POLICY_POOL = ":userpool/us-east-1_AbCdEf123"
 SECURITY = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
 STREAMS = (ROOT / "docs" / "streams.md").read_text(encoding="utf-8")
@@ -98,6 +100,12 @@ def test_the_layout_names_every_module() -> None:
     named = set(re.findall(r"`([\w/]+\.py)`", layout))
     modules = PACKAGE.rglob("[!_]*.py")
     assert named == {path.relative_to(PACKAGE).as_posix() for path in modules}
+
+
+def test_no_module_is_too_long_to_be_read_in_one_go() -> None:
+    """A module that has grown to more than 300 lines is divided."""
+    lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in MODULES}
+    assert [path.name for path, length in lengths.items() if length > LONGEST_MODULE] == []
 
 
 def test_every_operation_is_read_only_and_has_its_permission_documented() -> None:
