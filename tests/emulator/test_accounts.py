@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -10,7 +11,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from emulator import Credential, Emulator, Pool, Role, sts
+from emulator import Credential, Emulator, Pool, Role, quotas, sts
 from tests.support.emulated import code, process, seen
 
 if TYPE_CHECKING:
@@ -157,8 +158,12 @@ def test_a_pool_a_region_or_an_account_may_be_denied(emulator: Emulator) -> None
     assert code(error) == "AccessDeniedException"
 
 
-def test_a_quota_is_one_account_and_regions(emulator: Emulator) -> None:
+def test_a_quota_is_one_account_and_regions(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The pools of an account and region share a quota, the others have their own."""
+    moment = time.monotonic()
+    monkeypatch.setattr(quotas, "time", SimpleNamespace(monotonic=lambda: moment))
     emulator.quota = 2
     home = client(emulator)
     outcomes = [seen(home, f"us-east-1_111Pool{number}") for number in (1, 2, 1)]
