@@ -296,9 +296,8 @@ def read_through(
         pool.groups = {pool.id: {"GroupName": pool.id}}
     with Emulator(pools=pools) as emulator, Hostile(emulator.url) as server:
         server.reset("numbered", times=10**6)
-        config = emulator_config(emulator, endpoint_url=server.url)
-        del config["user_pool_id"]
-        config["user_pool_ids"] = [pool.id for pool in pools]
+        pool_ids = [pool.id for pool in pools]
+        config = emulator_config(emulator, endpoint_url=server.url, user_pool_ids=pool_ids)
         found = records(config, capfd, "groups")
     return {(each["user_pool_id"], each["group_name"]) for each in found}
 

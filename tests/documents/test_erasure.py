@@ -75,7 +75,6 @@ def test_a_person_is_erased_from_every_table(database: Database, tmp_path: Path)
         config = emulator_config(
             emulator, user_pool_ids=list(POOLS), personal_columns=list(PERSONAL_COLUMNS)
         )
-        del config["user_pool_id"]
         catalog = tmp_path / "catalog.json"
         catalog.write_text(json.dumps(selected(*NAMES, config=config)))
         load(config, database.target_config, "--catalog", catalog)

@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from emulator import Emulator, Pool
-from quickstart.pipeline import Meltano
-from tests.support.programs import emulator_config
-from tests.support.projects import project
+from tests.support.projects import meltano_of_all_pools, project
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,11 +40,7 @@ def test_a_run_after_a_full_refresh_reads_every_pool(
     pools = [Pool(30, number, pool.id) for number, pool in enumerate(POOLS)]
     with ExitStack() as stack:
         emulator = stack.enter_context(Emulator(pools=pools, latency=0.1))
-        config = emulator_config(emulator)
-        del config["user_pool_id"]
-        config["user_pool_ids"] = json.dumps([pool.id for pool in pools])
-        tap = {name: str(value) for name, value in config.items()}
-        meltano = Meltano(stack, tap, database.server, database.name)
+        meltano = meltano_of_all_pools(stack, emulator, database)
         if mode == "increments":
             chosen = {"replication-method": "INCREMENTAL", "replication-key": "updated_at"}
             meltano.environment["TAP_COGNITO__METADATA"] = json.dumps({"users": chosen})
@@ -54,12 +48,7 @@ def test_a_run_after_a_full_refresh_reads_every_pool(
         command += ["--environment=mirror"] if mode == "mirror" else []
         command += ["run", f"--state-strategy={strategy}"]
         both = ["tap-cognito", "target-postgres"]
-
-        def fail_at(number: int) -> None:
-            refuse = {"ListUsers": "ExpiredTokenException"}
-            emulator.before_request(number, lambda: setattr(emulator, "refused", refuse))
-
-        fail_at(25)
+        fail_at(25, emulator)
         assert meltano(*command, *both) != 0  # leaves a scan that was cut off
         emulator.refused = {}
         assert meltano(*command, "--full-refresh", *both) == 0
@@ -70,7 +59,7 @@ def test_a_run_after_a_full_refresh_reads_every_pool(
         assert asked >= {pool.id for pool in pools}
         assert rows(database) == truth(pools)
         # The same, but the full refresh is cut off too: the next run completes it.
-        fail_at(25)
+        fail_at(25, emulator)
         assert meltano(*command, "--full-refresh", *both) != 0
         emulator.refused = {}
         assert meltano(*command, *both) == 0
@@ -84,20 +73,21 @@ def test_another_load_schema_is_a_table_of_its_own(database: Database, tmp_path:
     pools = [Pool(30, number, pool.id) for number, pool in enumerate(POOLS)]
     with ExitStack() as stack:
         emulator = stack.enter_context(Emulator(pools=pools, latency=0.1))
-        config = emulator_config(emulator)
-        del config["user_pool_id"]
-        config["user_pool_ids"] = json.dumps([pool.id for pool in pools])
-        tap = {name: str(value) for name, value in config.items()}
-        meltano = Meltano(stack, tap, database.server, database.name)
+        meltano = meltano_of_all_pools(stack, emulator, database)
         command = ["--cwd", str(folder), "run", "tap-cognito", "target-postgres"]
-        refuse = {"ListUsers": "ExpiredTokenException"}
-        emulator.before_request(25, lambda: setattr(emulator, "refused", refuse))
+        fail_at(25, emulator)
         assert meltano(*command) != 0
         emulator.refused = {}
         meltano.environment["TAP_COGNITO__LOAD_SCHEMA"] = "another"
         assert meltano(*command) == 0
     loaded = set(database.rows("select user_pool_id, username from another.users"))
     assert loaded == {(pool.id, name) for pool in pools for name in pool.usernames()}
+
+
+def fail_at(number: int, emulator: Emulator) -> None:
+    """Let a run fail at this request."""
+    refuse = {"ListUsers": "ExpiredTokenException"}
+    emulator.before_request(number, lambda: setattr(emulator, "refused", refuse))
 
 
 def change_everybody(pools: list[Pool]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import signal
 from collections import Counter
@@ -13,11 +12,9 @@ import psutil
 import pytest
 
 from emulator import Emulator, Pool
-from quickstart.pipeline import Meltano
 from tap_cognito.cognito.parallel import CONCURRENCY
 from tap_cognito.cognito.segments import sub_of
-from tests.support.programs import emulator_config
-from tests.support.projects import project
+from tests.support.projects import meltano_of_all_pools, project
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,11 +62,7 @@ def test_a_run_that_was_cut_off_goes_on(
         pools, moment = [Pool(30, *pool) for pool in enumerate(names)], choose.randint(17, 40)
     with ExitStack() as stack:
         emulator = stack.enter_context(Emulator(pools=pools, latency=0.1))
-        config = emulator_config(emulator)
-        del config["user_pool_id"]
-        config["user_pool_ids"] = json.dumps([pool.id for pool in pools])
-        tap = {name: str(value) for name, value in config.items()}
-        meltano = Meltano(stack, tap, database.server, database.name)
+        meltano = meltano_of_all_pools(stack, emulator, database)
         command = ["--cwd", str(folder), "--environment=mirror", "run"]
         command += ["tap-cognito", "target-postgres"]
 

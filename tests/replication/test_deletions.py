@@ -139,12 +139,10 @@ def test_one_mirror_of_two_pools_keeps_both_and_two_mirrors_need_a_schema_each(
     pools = [Pool(3, seed=1, pool_id="us-east-1_A1"), Pool(4, seed=2, pool_id="us-east-1_B1")]
     pool_ids = [pool.id for pool in pools]
     with Emulator(pools=pools) as emulator:
-        config = emulator_config(emulator, **MIRROR)
-        del config["user_pool_id"]
-        load({**config, "user_pool_ids": pool_ids}, mirror)
+        load(emulator_config(emulator, **MIRROR, user_pool_ids=pool_ids), mirror)
         assert rows(database) == names(pools[0]) | names(pools[1])
         for pool in pools:
-            load({**config, "user_pool_ids": [pool.id]}, mirror)
+            load(emulator_config(emulator, **MIRROR, user_pool_ids=[pool.id]), mirror)
             assert rows(database) == names(pool)
 
 

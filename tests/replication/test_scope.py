@@ -53,8 +53,6 @@ class Reader:
     ) -> Json:
         """Run it; return its last state."""
         settings = emulator_config(self.emulator, **{**self._config, **config})
-        if "user_pool_ids" in settings:
-            del settings["user_pool_id"]
         replication = INCREMENTAL if method == "INCREMENTAL" else None
         catalog = selected(stream, config=settings, replication=replication, without=without)
         tap = TapCognito(config=settings, catalog=catalog, state=copy.deepcopy(state))

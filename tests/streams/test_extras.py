@@ -15,9 +15,8 @@ from tap_cognito.cognito.enriched import Enriched, Extra, Extras
 from tap_cognito.cognito.source import Nested
 from tap_cognito.errors import TapCognitoError
 from tap_cognito.tap import TapCognito
-from tests.support.answers import Api, expected, in_order, records
+from tests.support.answers import answered, in_order, records
 from tests.support.catalogs import INCREMENTAL, selected
-from tests.support.emulated import client
 from tests.support.listings import pool_of
 from tests.support.messages import messages_of, of_type
 from tests.support.programs import emulator_config
@@ -56,13 +55,6 @@ def emulator() -> Iterator[Emulator]:
     """A pool that has everything."""
     with Emulator(Pool(0)) as serving:
         yield serving
-
-
-def answered(emulator: Emulator, stream: str) -> list[dict[str, Any]]:
-    """The records by what boto3 answers; these requests are forgotten."""
-    rows = expected(stream, Api(client(emulator), emulator.pool.id))
-    emulator.log.requests.clear()
-    return rows
 
 
 def without(rows: list[dict[str, Any]], operation: str) -> list[dict[str, Any]]:
@@ -174,7 +166,6 @@ def test_a_feature_that_one_pool_lacks_is_null_there_only(
     with Emulator(pools=pools) as emulator:
         emulator.refused = {f"us-east-1_A/{operation}": "FeatureUnavailableInTierException"}
         config = emulator_config(emulator, user_pool_ids=["us-east-1_A", "us-east-1_B"])
-        del config["user_pool_id"]
         found = records(config, capfd, "app_clients")
     counts = {(row["user_pool_id"], row["secret_count"]) for row in found}
     assert counts == {("us-east-1_A", None), *(("us-east-1_B", count) for count in (0, 1, 2))}

@@ -45,9 +45,7 @@ def test_a_full_page_that_has_lost_its_token_is_asked_for_again(
         return answer
 
     with Emulator(pools=pools, amend=amend) as emulator:
-        config = emulator_config(emulator)
-        del config["user_pool_id"]
-        config["user_pool_ids"] = ["us-east-1_*"]
+        config = emulator_config(emulator, user_pool_ids=["us-east-1_*"])
         assert len(records(config, capfd, "group_memberships")) == 122
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,10 +14,9 @@ from tap_cognito.errors import AccessDeniedError, TapCognitoError
 from tap_cognito.replication.per_user import PerUserStream
 from tap_cognito.streams import STREAMS
 from tap_cognito.tap import TapCognito
-from tests.support.answers import Api, expected, in_order, records
+from tests.support.answers import answered, in_order, records
 from tests.support.catalogs import selected
 from tests.support.clocks import Clock, gaps, slots
-from tests.support.emulated import client
 from tests.support.messages import messages_of, records_of
 from tests.support.programs import emulator_config
 
@@ -41,13 +40,6 @@ def emulator() -> Iterator[Emulator]:
     """A pool of two pages of users that has everything."""
     with Emulator(Pool(90)) as serving:
         yield serving
-
-
-def answered(emulator: Emulator, stream: str) -> list[dict[str, Any]]:
-    """The records by what boto3 answers; these requests are forgotten."""
-    rows = expected(stream, Api(client(emulator), emulator.pool.id))
-    emulator.log.requests.clear()
-    return rows
 
 
 @pytest.mark.parametrize("code", REFUSALS)
@@ -221,7 +213,6 @@ def test_the_pace_of_many_pools_is_one_line(
     ids = [f"us-east-1_Tenant{number}" for number in range(5)]
     with Emulator(pools=[Pool(3, pool_id=each) for each in ids]) as emulator:
         config = emulator_config(emulator, user_pool_ids=ids)
-        del config["user_pool_id"]
         assert len(records(config, capfd, "user_mfa")) == 15
     (line,) = (text for text in caplog.messages if "One request for each" in text)
     assert "about 3 users of us-east-1_Tenant" in line

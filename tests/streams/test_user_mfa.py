@@ -14,9 +14,8 @@ from tap_cognito.cognito.listing import Page
 from tap_cognito.cognito.user_details import UserDetails
 from tap_cognito.errors import TapCognitoError
 from tap_cognito.tap import TapCognito
-from tests.support.answers import Api, expected, records
+from tests.support.answers import answered, records
 from tests.support.catalogs import selected
-from tests.support.emulated import client
 from tests.support.listings import details, pool_of
 from tests.support.messages import messages_of
 from tests.support.programs import emulator_config
@@ -35,13 +34,6 @@ def read(
 ) -> list[dict[str, Any]]:
     """The records of an emulated pool, as fast as it answers unless the settings say otherwise."""
     return records(emulator_config(emulator, **settings), capfd, "user_mfa")
-
-
-def answered(emulator: Emulator) -> list[dict[str, Any]]:
-    """The records by what boto3 answers; these requests are forgotten."""
-    rows = expected("user_mfa", Api(client(emulator), emulator.pool.id))
-    emulator.log.requests.clear()
-    return rows
 
 
 def test_sixteen_users_are_asked_for_side_by_side(capfd: pytest.CaptureFixture[str]) -> None:
@@ -99,7 +91,7 @@ FAULTS: dict[str, Mapping[str, Any]] = {
 def test_each_user_comes_once(fault: str, capfd: pytest.CaptureFixture[str]) -> None:
     """Whatever happens to the listing, each user is asked for once and sent once."""
     with Emulator(Pool(400)) as emulator:
-        rows = answered(emulator)
+        rows = answered(emulator, "user_mfa")
         for name, value in FAULTS[fault].items():
             setattr(emulator, name, value)
         assert read(emulator, capfd) == rows
@@ -110,7 +102,7 @@ def test_a_filter_decides_who_is_asked_for(capfd: pytest.CaptureFixture[str]) ->
     """With `user_filter` only its users are read, and the estimate isn't requested."""
     with Emulator(Pool(300)) as emulator:
         names = {user["Username"] for user in emulator.pool.users() if not user["Enabled"]}
-        rows = [row for row in answered(emulator) if row["username"] in names]
+        rows = [row for row in answered(emulator, "user_mfa") if row["username"] in names]
         assert read(emulator, capfd, user_filter='status = "Disabled"') == rows
         assert emulator.log.by_operation().keys() == {"ListUsers", OPERATION}
     assert rows

@@ -15,12 +15,15 @@ from botocore.exceptions import ClientError
 from tap_cognito.streams import NAMES
 from tap_cognito.tap import TapCognito
 from tests.support.catalogs import ANY_POOL, selected
+from tests.support.emulated import client
 from tests.support.messages import buffered_stdout, records_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
     import pytest
+
+    from emulator import Emulator
 
 Item = dict[str, Any]
 
@@ -259,6 +262,13 @@ assert {"users", *ANSWERS} == set(NAMES)
 def expected(stream: str, api: Api) -> list[Item]:
     """The records of a stream, by what boto3 answers now."""
     return in_order([record(stream, item, api.pool_id) for item in ANSWERS[stream](api)])
+
+
+def answered(emulator: Emulator, stream: str) -> list[Item]:
+    """The records of a stream, by what boto3 answers; these requests are forgotten."""
+    rows = expected(stream, Api(client(emulator), emulator.pool.id))
+    emulator.log.requests.clear()
+    return rows
 
 
 def record(stream: str, item: Mapping[str, Any], pool_id: str) -> Item:

@@ -201,12 +201,12 @@ class World:
 
     def read(self, state: Json | None) -> tuple[list[Json], bool]:
         """Run the tap with a state; return what it wrote, and whether it ended well."""
+        pool_ids = [pool.id for pool in self.emulator.pools]
         config = emulator_config(
-            self.emulator, lookback_seconds=self.lookback, **copy.deepcopy(self.settings)
-        )
-        del config["user_pool_id"]
-        config["user_pool_ids"] = (
-            ["us-east-1_*"] if self.by_pattern else [pool.id for pool in self.emulator.pools]
+            self.emulator,
+            lookback_seconds=self.lookback,
+            **copy.deepcopy(self.settings),
+            user_pool_ids=["us-east-1_*"] if self.by_pattern else pool_ids,
         )
         config["emit_activate_version_messages"] = self.mode == "mirror"
         shape = {**config, "user_pool_ids": ["us-east-1_*"], "endpoint_url": "http://localhost"}

@@ -29,9 +29,10 @@ TARGET = Path(sysconfig.get_path("scripts")) / "target-postgres"
 
 
 def emulator_config(emulator: Emulator, **more: Any) -> dict[str, Any]:
-    """The settings of tap-cognito that read an emulated pool, as fast as it answers."""
+    """The settings that read an emulated pool, or `user_pool_ids`, as fast as it answers."""
+    which = {} if "user_pool_ids" in more else {"user_pool_id": emulator.pool.id}
     return {
-        "user_pool_id": emulator.pool.id,
+        **which,
         "endpoint_url": emulator.url,
         "max_requests_per_second": 500,
         "user_details_requests_per_second": 500,

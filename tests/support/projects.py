@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
-from quickstart.pipeline import PLUGINS, PROJECT
+from quickstart.pipeline import PLUGINS, PROJECT, Meltano
+from tests.support.programs import emulator_config
 
 if TYPE_CHECKING:
+    from contextlib import ExitStack
     from pathlib import Path
+
+    from emulator import Emulator
+    from tests.support.tables import Database
 
 PLACES = {"tap-cognito": "extractors", "target-postgres": "loaders"}
 """Where Meltano installs each plugin."""
@@ -33,3 +39,11 @@ def project(folder: Path, **programs: str) -> Path:
         text = text.replace(f"executable: {name}\n", f"executable: {path}\n")
     (folder / "meltano.yml").write_text(text, encoding="utf-8")
     return folder
+
+
+def meltano_of_all_pools(stack: ExitStack, emulator: Emulator, database: Database) -> Meltano:
+    """Meltano with the settings that load every pool of an emulator into a database."""
+    pool_ids = json.dumps([pool.id for pool in emulator.pools])
+    config = emulator_config(emulator, user_pool_ids=pool_ids)
+    tap = {name: str(value) for name, value in config.items()}
+    return Meltano(stack, tap, database.server, database.name)
