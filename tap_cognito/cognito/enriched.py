@@ -122,8 +122,7 @@ class Enriched(Source):
     def restart(self, listing: Listing) -> None:
         """Forget what an item has so far; all else is the source's."""
         if listing.name in self._waiting:
-            _, item = self._waiting[listing.name]
-            item.pop(listing.operation, None)
+            self._forget(listing)
         else:
             self._source.restart(listing)
             self._follow()
@@ -141,9 +140,12 @@ class Enriched(Source):
         elif listing.operation not in self._lacking:
             self._lacking.add(listing.operation)
             logger.info("What %s returns is null where it is missing: %s", listing.operation, error)
+        self._forget(listing)
+        self._end(listing)
+
+    def _forget(self, listing: Listing) -> None:
         _, item = self._waiting[listing.name]
         item.pop(listing.operation, None)
-        self._end(listing)
 
     def _follow(self) -> None:
         """Do what the source has decided, but keep its items for what is still missing."""
