@@ -112,8 +112,6 @@ class Source:
         self._config = emulator_config(emulator, max_requests_per_second=1_000, **config)
         if mode == "mirror":
             self._config["emit_activate_version_messages"] = True
-        if "user_pool_ids" in config:
-            del self._config["user_pool_id"]
 
     def run(self, state: Json | None = None, *, fails: str = "", **config: Any) -> Messages:
         """Run the tap to its end, or until it fails with these words."""
