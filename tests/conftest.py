@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 import os
 import signal
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-import botocore.session
 import pytest
 
 from quickstart import pool
 from quickstart import postgres as embedded
 from quickstart.pipeline import Meltano, forget_settings
 from tap_cognito.cognito import quotas
+from tests.support.botocore_once import prepare_botocore
 from tests.support.clocks import UNLIMITED
 from tests.support.identities import SecretStores, secret_stores
 from tests.support.selection import Scheduling, mark, note_programs, stays_in_process, turn
@@ -30,15 +29,14 @@ if TYPE_CHECKING:
 def pytest_configure() -> None:
     """Keep what is set for real pools and databases away from the tests.
 
-    And the certificates of a proxy on the way to them, which take most of a client's time. Let
-    botocore read the descriptions of AWS's services once, not for each of a thousand sessions.
+    And the certificates of a proxy on the way to them, which take most of a client's time.
     Let SIGTERM end the tests as Ctrl-C does, with all that they have started. SIGHUP, which
     programs that are started by nohup ignore, is as usual.
     """
     forget_settings()
     os.environ.pop("REQUESTS_CA_BUNDLE", None)
     note_programs()
-    botocore.session.create_loader = functools.cache(botocore.session.create_loader)
+    prepare_botocore()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, signal.SIG_DFL)

@@ -157,10 +157,11 @@ def _serve(requests: socket.socket) -> Any:
 
 def _describe_cognito() -> None:
     """Let botocore read its descriptions of AWS now: for each fork they are a tenth of a second."""
-    botocore: Any = importlib.import_module("botocore.session")
-    botocore.create_loader = functools.cache(botocore.create_loader)
+    support: Any = importlib.import_module("tests.support.botocore_once")
+    support.prepare_botocore()
+    session: Any = importlib.import_module("botocore.session")
     no_keys = {"aws_access_key_id": "", "aws_secret_access_key": ""}
-    botocore.Session().create_client("cognito-idp", "us-east-1", **no_keys)
+    session.Session().create_client("cognito-idp", "us-east-1", **no_keys)
 
 
 def main() -> None:
