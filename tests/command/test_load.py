@@ -6,26 +6,32 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
+import tempfile
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from emulator import Emulator, Pool
-from quickstart import pool
 from tap_cognito.load import _settings
-from tests.support.programs import TIMEOUT
+from tests.support.programs import (
+    COGNITO_TO_POSTGRES,
+    TIMEOUT,
+    emulator_config,
+    run_forked,
+    start,
+)
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import subprocess
+    from collections.abc import Callable, Iterator
 
+    from tests.support.forking import Forked
     from tests.support.tables import Database
 
 pytestmark = pytest.mark.programs
-
-COMMAND = (sys.executable, "-c", "from tap_cognito.load import main; main()")
 
 
 @pytest.fixture
@@ -36,19 +42,9 @@ def emulator() -> Iterator[Emulator]:
 
 
 def environment(emulator: Emulator, database: Database, **more: Any) -> dict[str, str]:
-    """The variables of both ends, and nothing of the machine's AWS."""
-    settings = {
-        "user_pool_id": emulator.pool.id,
-        "endpoint_url": emulator.url,
-        "max_requests_per_second": 500,
-        **pool.KEYS,
-        **more,
-    }
+    """The variables of both ends."""
+    settings = emulator_config(emulator, **more)
     return {
-        **os.environ,
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "AWS_EC2_METADATA_DISABLED": "true",
         "TARGET_POSTGRES_SQLALCHEMY_URL": database.server.url(database.name),
         **{f"TAP_COGNITO_{name.upper()}": str(value) for name, value in settings.items()},
     }
@@ -56,9 +52,25 @@ def environment(emulator: Emulator, database: Database, **more: Any) -> dict[str
 
 def run(env: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """Run the command to its end."""
-    return subprocess.run(
-        COMMAND, env=env, capture_output=True, encoding="utf-8", timeout=TIMEOUT, check=False
-    )
+    return run_forked(COGNITO_TO_POSTGRES, env)
+
+
+@contextmanager
+def running(
+    env: dict[str, str],
+) -> Iterator[tuple[Forked | subprocess.Popen[bytes], Callable[[], tuple[int, str]]]]:
+    """The command under way, and how to wait for its exit status and what it has logged."""
+    with ExitStack() as stack:
+        nothing = stack.enter_context(Path(os.devnull).open("r+"))
+        log = stack.enter_context(tempfile.TemporaryFile("w+", encoding="utf-8"))
+        program = start(stack, COGNITO_TO_POSTGRES, env, nothing, nothing, log)
+
+        def end() -> tuple[int, str]:
+            status = program.wait(TIMEOUT)
+            log.seek(0)
+            return status, log.read()
+
+        yield program, end
 
 
 def names(database: Database) -> set[str]:
@@ -193,32 +205,28 @@ def test_a_second_run_is_refused_and_the_first_one_goes_on(
         )
         connection.execute("begin")
         connection.execute("lock table cognito._tap_cognito_state")  # the first run waits for it
-        with subprocess.Popen(
-            COMMAND, env=env, stderr=subprocess.PIPE, encoding="utf-8"
-        ) as process:
+        with running(env) as (_, end):
             try:
                 wait_until(lambda: bool(database.rows(LOCKED)), every=0.05)
                 second = run(env)
             finally:
                 connection.execute("commit")
-            _, logged = process.communicate(timeout=TIMEOUT)
+            status, logged = end()
     (line,) = second.stderr.splitlines()
     assert "another cognito-to-postgres loads the same pools" in line
     assert second.returncode == 1
-    assert process.returncode == 0, logged
+    assert status == 0, logged
     assert names(database) == users(emulator)
     assert not database.rows(LOCKED)
 
 
 def test_a_lost_lock_harms_no_run(emulator: Emulator, database: Database) -> None:
     """A pooler or a firewall may hang up on the session that only holds the lock."""
-    with subprocess.Popen(
-        COMMAND, env=environment(emulator, database), stderr=subprocess.PIPE, encoding="utf-8"
-    ) as process:
+    with running(environment(emulator, database)) as (_, end):
         wait_until(lambda: bool(database.rows(LOCKED)), every=0.05)
         assert database.rows(LOCKED.replace("select pid", "select pg_terminate_backend(pid)"))
-        _, logged = process.communicate(timeout=TIMEOUT)
-    assert process.returncode == 0, logged
+        status, logged = end()
+    assert status == 0, logged
     assert "| Complete: 300 users read, 300 sent; " in logged.splitlines()[-1]
     assert names(database) == users(emulator)
 
@@ -266,13 +274,11 @@ def test_a_stopped_run_is_resumed_without_a_file(database: Database) -> None:
     """What SIGTERM leaves is loaded and kept in the schema; the next run reads only the rest."""
     with Emulator(Pool(3_000)) as slow:
         env = environment(slow, database, max_requests_per_second=12)
-        with subprocess.Popen(
-            COMMAND, env=env, stderr=subprocess.PIPE, encoding="utf-8"
-        ) as process:
+        with running(env) as (program, end):
             wait_until(lambda: slow.log.count("ListUsers") > 57)
-            process.send_signal(signal.SIGTERM)
-            _, logged = process.communicate(timeout=TIMEOUT)
-        assert process.returncode == 128 + signal.SIGTERM, logged
+            program.send_signal(signal.SIGTERM)
+            status, logged = end()
+        assert status == 128 + signal.SIGTERM, logged
         assert "stopped by SIGTERM" in logged.splitlines()[-1]
         ((state,),) = database.rows("select state from cognito._tap_cognito_state")
         assert "scan" in json.loads(state)["bookmarks"]["users"]

@@ -19,6 +19,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from types import ModuleType
 from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class Forked:
         """Start it.
 
         Args:
-            command: A script, or Python with `-m` and a module, and its arguments.
+            command: A script, or Python with `-m` and a module or `-c` and code; its arguments.
             env: Its environment.
             stdin: The file that it reads.
             stdout: The file that it writes to.
@@ -98,8 +99,12 @@ class Forked:
 
     def kill(self) -> None:
         """End it at once, unless it has ended."""
+        self.send_signal(signal.SIGKILL)
+
+    def send_signal(self, number: int) -> None:
+        """Send it a signal, unless it has ended."""
         if self._status is None and not self._has_ended(0):
-            os.kill(self._pid, signal.SIGKILL)
+            os.kill(self._pid, number)
 
     def _has_ended(self, timeout: float | None) -> bool:
         return bool(select.select([self._report], [], [], timeout)[0])
@@ -174,6 +179,17 @@ def main() -> None:
     gc.freeze()  # so that no fork's collector touches, and copies, what all have
     with socket.socket(fileno=int(sys.argv[1])) as requests:
         command, environment, folder = _serve(requests)
+    become(command, environment, folder)
+
+
+def become(command: list[str], environment: Mapping[str, str], folder: str) -> None:
+    """Be a program, in a fork, to its end.
+
+    Args:
+        command: What it is, as for `Forked`.
+        environment: Its environment.
+        folder: Its folder.
+    """
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
@@ -183,6 +199,10 @@ def main() -> None:
     if command[0] == "-m":
         sys.argv = command[1:]
         runpy.run_module(command[1], run_name="__main__", alter_sys=True)
+    elif command[0] == "-c":
+        sys.argv = ["-c", *command[2:]]
+        module = sys.modules["__main__"] = ModuleType("__main__")
+        exec(compile(command[1], "<string>", "exec"), module.__dict__)  # noqa: S102 - as Python does
     else:
         sys.argv = command
         runpy.run_path(command[0], run_name="__main__")

@@ -25,6 +25,7 @@ TIMEOUT = 120
 TAP = (sys.executable, "-m", "tap_cognito")
 IMPATIENT_TAP = (sys.executable, str(Path(__file__).with_name("impatient_tap.py")))
 """The tap, but it gives up after 0.3 s without an answer, not after a minute."""
+COGNITO_TO_POSTGRES = (sys.executable, str(Path(__file__).with_name("forked_load.py")))
 TARGET = Path(sysconfig.get_path("scripts")) / "target-postgres"
 
 
