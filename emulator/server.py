@@ -122,25 +122,36 @@ class Emulator(Behaviour):
         """
         self._schedule.add(number, action, operations)
 
-    def answer(self, operation: str, parameters: Wire) -> Reply:
-        """Carry out a request of this process: without HTTP, signature, latency and faults.
+    def answer(self, operation: str, parameters: Wire, region: str | None = None) -> Reply:
+        """Carry out a request of this process: without HTTP and signature.
 
         Args:
             operation: Such as "ListUsers".
             parameters: As in the API's JSON.
+            region: Where it is sent to, default that of the first pool.
+
+        Raises:
+            ValueError: a fault hits it that isn't an answer of the service.
         """
-        self._schedule.advance(operation)
-        caller = Caller(_ANYBODY.account, self.pool.region, _ANYBODY.arn)
-        try:
-            return Reply(200, self._text(operation, parameters, caller).encode())
-        except ApiError as error:
-            return _refusal(error, next(self._numbers), is_sts=False)
+        caller = Caller(_ANYBODY.account, region or self.pool.region, _ANYBODY.arn)
+
+        def carry_out(number: int) -> tuple[Caller, Reply]:
+            try:
+                return caller, self._success(operation, parameters, caller)
+            except ApiError as error:
+                return caller, _refusal(error, number, is_sts=False)
+
+        reply, fault, _ = self._exchange(operation, parameters, carry_out)
+        if not fault.code and fault != _NO_FAULT:
+            message = "a fault of HTTP in a request without it"
+            raise ValueError(message)
+        return reply
 
     def _respond(self, received: Received) -> tuple[bytes, str]:
         if not received.line.startswith("POST / "):
             return encode(self._control(received.line), _NO_FAULT, 0), "open"
-        start, number = time.monotonic(), next(self._numbers)
         target = received.headers.get("x-amz-target")
+        is_sts = target is None
         parameters: Wire
         if target is None:
             parameters = dict(parse_qsl(received.body.decode()))
@@ -148,16 +159,33 @@ class Emulator(Behaviour):
         else:
             parameters = json.loads(received.body)
             operation = target.removeprefix(_TARGET)
+
+        def carry_out(number: int) -> tuple[Caller, Reply]:
+            return self._reply(operation, parameters, received, number, is_sts=is_sts)
+
+        reply, fault, number = self._exchange(operation, parameters, carry_out, is_sts=is_sts)
+        return encode(reply, fault, number), fault.end
+
+    def _exchange(
+        self,
+        operation: str,
+        parameters: Wire,
+        carry_out: Callable[[int], tuple[Caller, Reply]],
+        *,
+        is_sts: bool = False,
+    ) -> tuple[Reply, Fault, int]:
+        start, number = time.monotonic(), next(self._numbers)
         self._schedule.advance(operation)
         name, fault = self._fault(operation)
-        caller, reply = self._reply(operation, parameters, received, number, is_sts=target is None)
+        caller, reply = carry_out(number)
         outcome = name or reply.code or "ok"
         if fault.code:
             error = ApiError(fault.code, "Injected", fault.status)
-            reply = _refusal(error, number, is_sts=target is None)
+            reply = _refusal(error, number, is_sts=is_sts)
         elif fault.page:
             reply = Reply(fault.status, fault.page, "text/html")
-        self._stopping.wait(self.latency + (self.slow_seconds if fault.slow else 0))
+        if wait := self.latency + (self.slow_seconds if fault.slow else 0):
+            self._stopping.wait(wait)
         request = Request(
             received=start,
             answered=time.monotonic(),
@@ -171,7 +199,7 @@ class Emulator(Behaviour):
             account=caller.account,
         )
         self.log.requests.append(request)
-        return encode(reply, fault, number), fault.end
+        return reply, fault, number
 
     def _fault(self, operation: str) -> tuple[str | None, Fault]:
         for outage in self._outages:
@@ -197,15 +225,16 @@ class Emulator(Behaviour):
                 answer = self._sts.answer(parameters, identity, self.roles)
                 reply = Reply(200, answer.encode(), "text/xml")
             else:
-                reply = Reply(200, self._text(operation, parameters, caller).encode())
+                reply = self._success(operation, parameters, caller)
         except ApiError as error:
             reply = _refusal(error, number, is_sts=is_sts)
         return Caller(identity.account, region, identity.arn), reply
 
-    def _text(self, operation: str, parameters: Wire, caller: Caller) -> str:
+    def _success(self, operation: str, parameters: Wire, caller: Caller) -> Reply:
         carry_out = partial(self._api.answer, operation, parameters, caller)
         respond = self.respond
-        return respond(operation, parameters, carry_out) if respond else carry_out()
+        text = respond(operation, parameters, carry_out) if respond else carry_out()
+        return Reply(200, text.encode())
 
     def _control(self, line: str) -> Reply:
         if line.startswith("POST /_reset "):

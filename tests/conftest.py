@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 import signal
@@ -47,6 +48,16 @@ def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
     for item in items:
         mark(item)
     items.sort(key=turn)
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector leave what was imported alone, and come less often.
+
+    It takes a fifth of the time otherwise.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 100)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -19,10 +19,10 @@ from hypothesis import strategies as st
 
 from emulator import FAULTS, Credential, Emulator, Faults, Pool
 from emulator.errors import ApiError
-from tap_cognito.cognito import client
+from tap_cognito.cognito import client, listing
 from tap_cognito.cognito.responses import TruncatedResponseError, parse
 from tap_cognito.errors import TapCognitoError
-from tests.support.listings import pages, pool_of
+from tests.support.listings import pages, served_pool
 from tests.support.paths import ROOT
 from tests.support.waiting import wait_until
 
@@ -63,13 +63,14 @@ def _hurry() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(client, "READ_TIMEOUT", 0.3)
         patch.setattr(client, "RETRY_SECONDS", 1.5)
+        patch.setattr(listing, "_TOKEN_BACKOFF", 0.0)
         patch.setattr(random, "random", lambda: 0.02)
         yield
 
 
 def scan(emulator: Emulator) -> list[str]:
     """The usernames that a scan gives, in its order."""
-    return [user["Username"] for page in pages(pool_of(emulator, 2_000)) for user in page]
+    return [user["Username"] for page in pages(served_pool(emulator, 2_000)) for user in page]
 
 
 def truth(pool: Pool) -> list[str]:
@@ -94,8 +95,11 @@ def test_a_fault_in_some_requests_loses_and_repeats_nobody(row: Row) -> None:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.fault)
-def test_a_complete_outage_ends_as_documented_after_few_requests(row: Row) -> None:
+def test_a_complete_outage_ends_as_documented_after_few_requests(
+    row: Row, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An outage ends the scan with the documented line; throttling doesn't."""
+    monkeypatch.setattr(client, "RETRY_SECONDS", 0.1)
     pool = Pool(USERS, seed=1)
     is_throttling = row.always.startswith("goes on")
     faults = Faults((row.fault,), limit=20 if is_throttling else None)
@@ -172,7 +176,7 @@ def test_an_outage_is_survived_for_the_documented_time_with_few_requests(
     monkeypatch.setattr(random, "random", lambda: jitter)
     monkeypatch.setattr(client, "time", clock)
     with Emulator(Pool(10)) as emulator:
-        pool = pool_of(emulator)
+        pool = served_pool(emulator)
         emulator.faults = Faults(("error-503",))
         pace = clock.wait
 
@@ -211,7 +215,7 @@ def test_an_answer_of_any_kind_ends_an_outage(monkeypatch: pytest.MonkeyPatch) -
         return ApiError("InternalErrorException", "Not now.", 500)
 
     with Emulator(Pool(10), refuse=refuse) as emulator:
-        assert len(list(pool_of(emulator).listing("ListUsers", "Users").read(clock))) == 1
+        assert len(list(served_pool(emulator).listing("ListUsers", "Users").read(clock))) == 1
         assert len(emulator.log.matching(status=400)) == 1
 
 
@@ -235,7 +239,7 @@ def test_each_wait_is_as_long_as_documented(
     monkeypatch.setattr(clock, "wait", wait)
     with ExitStack() as serving:
         emulator = serving.enter_context(Emulator(Pool(10), faults=Faults(("error-503",))))
-        pool = pool_of(emulator)
+        pool = served_pool(emulator)
         if is_dead:
             serving.close()
         with pytest.raises(TapCognitoError, match="no answer" if is_dead else "keeps failing"):
@@ -252,7 +256,7 @@ def test_each_wait_is_as_long_as_documented(
 def test_requests_do_not_outlive_an_outage_one_after_the_other() -> None:
     """Where nothing answers, the requests that follow give up as well, at once."""
     with Emulator(Pool(USERS, seed=1)) as emulator:
-        pool = pool_of(emulator)
+        pool = served_pool(emulator)
         emulator.faults = Faults(("reset-before-answer",))
         for operation, result in (("ListGroups", "Groups"), ("DescribeUserPool", "UserPool")):
             with pytest.raises(TapCognitoError, match="no answer from"):
@@ -266,7 +270,7 @@ def test_a_session_that_ends_in_mid_run_fails_the_run(ends: str) -> None:
     """A permission or a session that ends after some pages is named in the failure."""
     pool = Pool(USERS, seed=1)
     with Emulator(pool) as emulator:
-        found = pages(pool_of(emulator, 2_000))
+        found = pages(served_pool(emulator, 2_000))
         assert any(found)
         if ends == "denied":
             emulator.denied = {"cognito-idp:ListUsers"}

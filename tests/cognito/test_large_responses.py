@@ -9,7 +9,7 @@ import pytest
 
 from emulator import Emulator, Pool
 from tap_cognito.cognito import large_responses
-from tests.support.listings import pages, pool_of
+from tests.support.listings import pages, served_pool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +39,7 @@ def test_large_pages_are_read_one_at_a_time(
 
     monkeypatch.setattr(msgspec.json, "decode", count)
     users = []
-    for written, page in enumerate(pages(pool_of(emulator))):
+    for written, page in enumerate(pages(served_pool(emulator))):
         assert len(parsed) <= written + 1
         users += [user["Username"] for user in page]
     assert len(parsed) > 16
@@ -48,10 +48,10 @@ def test_large_pages_are_read_one_at_a_time(
 
 def test_a_scan_that_was_left_holds_up_no_other(emulator: Emulator) -> None:
     """While one is left in mid-run, with a large page under way, another one reads all users."""
-    left = pages(pool_of(emulator))
+    left = pages(served_pool(emulator))
     next(left)
     left.close()
-    waiting = pages(pool_of(emulator))
+    waiting = pages(served_pool(emulator))
     next(waiting)
-    assert sum(map(len, pages(pool_of(emulator)))) == 1_500
+    assert sum(map(len, pages(served_pool(emulator)))) == 1_500
     waiting.close()

@@ -25,7 +25,7 @@ from tests.support.answers import records
 from tests.support.catalogs import selected
 from tests.support.emulated import answering
 from tests.support.hostile import ATTACKS, Asked, Hostile, response
-from tests.support.listings import pages, pool_at, pool_of
+from tests.support.listings import pages, pool_at, served_pool
 from tests.support.paths import ROOT
 from tests.support.programs import emulator_config
 
@@ -67,7 +67,7 @@ def test_a_malformed_user_fails_the_scan(user: str) -> None:
     began = time.process_time()
     answer = f'{{"Users": [{user}]}}'
     with answering(answer) as emulator, pytest.raises(TapCognitoError) as failure:
-        list(pages(pool_of(emulator)))
+        list(pages(served_pool(emulator)))
     assert str(failure.value).startswith("the response to ListUsers is malformed (")
     assert "ada" not in str(failure.value)
     assert "yesterday" not in str(failure.value)
@@ -115,7 +115,7 @@ def test_dates_come_as_numbers_or_text() -> None:
         {"Username": "d", "UserCreateDate": "2023-11-14T22:13:20"},
     ]
     with answering(json.dumps({"Users": users})) as emulator:
-        (found,) = pages(pool_of(emulator))
+        (found,) = pages(served_pool(emulator))
     assert {user["UserCreateDate"].timestamp() for user in found} == {DATE}
 
 
@@ -123,7 +123,7 @@ def test_dates_come_as_numbers_or_text() -> None:
 def test_dates_are_rounded_to_milliseconds(more: float, milliseconds: int) -> None:
     """A finer date than AWS's is the nearest millisecond, not the one before."""
     with answering(json.dumps({"Users": [{"Username": "a", "UserCreateDate": DATE + more}]})) as it:
-        ((user,),) = pages(pool_of(it))
+        ((user,),) = pages(served_pool(it))
     assert round(user["UserCreateDate"].timestamp() * 1000) == DATE * 1000 + milliseconds
 
 
@@ -142,7 +142,7 @@ def test_a_deep_response_is_malformed_at_most(depth: int, monkeypatch: pytest.Mo
     gc.collect()  # what earlier tests left behind can't be finalized at the end of the stack
     answer = '{"Users": ' + "[" * depth + "]" * depth + "}"
     with answering(answer) as emulator, pytest.raises(TapCognitoError, match="the response to"):
-        list(pages(pool_of(emulator)))
+        list(pages(served_pool(emulator)))
 
 
 @pytest.mark.parametrize(
@@ -369,7 +369,7 @@ def test_the_largest_page_is_read() -> None:
     user = {"Username": "ada", "Attributes": [attribute] * 50}
     answer = json.dumps({"Users": [user] * 60}, ensure_ascii=False)
     with answering(answer) as emulator:
-        listing = pool_of(emulator).listing("ListUsers", "Users")
+        listing = served_pool(emulator).listing("ListUsers", "Users")
         (page,) = listing.read(threading.Event())
     assert page
     assert len(page.items) == 60

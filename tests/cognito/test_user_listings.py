@@ -20,7 +20,16 @@ from tap_cognito.cognito.users import UserListings
 from tap_cognito.errors import TapCognitoError
 from tests.support.emulated import answering
 from tests.support.interruption import at_rest
-from tests.support.listings import Users, details, pages, pool_of, read, refuse_token, scan
+from tests.support.listings import (
+    Users,
+    details,
+    pages,
+    pool_of,
+    read,
+    refuse_token,
+    scan,
+    served_pool,
+)
 from tests.support.waiting import readers, wait_for_readers, wait_until
 
 if TYPE_CHECKING:
@@ -72,8 +81,9 @@ def restarts(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 @pytest.fixture(autouse=True)
-def _alone(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """Each test begins without readers of another one, and ends without its own."""
+def _alone(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Each test begins without readers of another one, ends without its own, and waits for none."""
+    monkeypatch.setattr(listing, "_TOKEN_BACKOFF", 0.0)
     caplog.set_level(logging.INFO)
     assert readers() == []
     yield
@@ -275,10 +285,10 @@ def test_a_token_that_is_refused_once_is_sent_again(
     lifetime: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A token that is refused once costs one more request, and no page is read twice."""
-    with Emulator(Pool(9_000), token_lifetime=lifetime, token_expiries=1) as emulator:
+    with Emulator(Pool(6_000), token_lifetime=lifetime, token_expiries=1) as emulator:
         check(scan(emulator), emulator.pool.users())
         assert emulator.log.count(outcome="InvalidParameterException") == 1
-        assert emulator.log.count() <= 9_000 / PAGE_SIZE + SEGMENTS + 1 + 1
+        assert emulator.log.count() <= 6_000 / PAGE_SIZE + SEGMENTS + 1 + 1
     assert restarts(caplog) == []
 
 
@@ -298,10 +308,10 @@ def test_a_segment_whose_token_expired_begins_again(
 ) -> None:
     """Only that segment is read again, each user comes once, and the log says so."""
     refuse = refuse_token('sub ^= "7"', lifetime)
-    with Emulator(Pool(9_000), refuse=refuse) as emulator:
+    with Emulator(Pool(6_000), refuse=refuse) as emulator:
         check(scan(emulator), emulator.pool.users())
         assert emulator.log.count(outcome="InvalidParameterException") == 3
-        assert emulator.log.count() <= 9_000 / PAGE_SIZE + 2 * SEGMENTS + lifetime + 3
+        assert emulator.log.count() <= 6_000 / PAGE_SIZE + 2 * SEGMENTS + lifetime + 3
     assert restarts(caplog) == ["Cognito refuses a token: a listing of ListUsers restarts"]
 
 
@@ -499,7 +509,7 @@ def test_each_reader_keeps_its_connection(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(Server, "process_request", count)
     with Emulator(Pool(30_000)) as emulator:
-        scanned = pages(pool_of(emulator))
+        scanned = pages(served_pool(emulator))
         for _ in range(2):
             for _ in range(AHEAD):
                 next(scanned)

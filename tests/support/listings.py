@@ -15,6 +15,7 @@ from tap_cognito.cognito.listing import UserPool
 from tap_cognito.cognito.quotas import Quotas
 from tap_cognito.cognito.user_details import UserDetails
 from tap_cognito.cognito.users import UserListings
+from tests.support.in_process import client_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
@@ -31,7 +32,12 @@ PACED = ("UserList", "UserRead", "UserResourceRead")
 
 
 def pool_of(emulator: Emulator, rate: float = 100_000) -> UserPool:
-    """The pool that is served, read at a pace that doesn't matter."""
+    """The pool of an emulator that answers in this process, at a pace that doesn't matter."""
+    return UserPool(emulator.pool.id, client_of(emulator, Quotas(dict.fromkeys(PACED, rate))))
+
+
+def served_pool(emulator: Emulator, rate: float = 100_000) -> UserPool:
+    """The same pool, asked by HTTP: for what happens on the way."""
     return pool_at(emulator.url, emulator.pool.id, rate)
 
 
