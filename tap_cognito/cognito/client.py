@@ -166,7 +166,6 @@ class CognitoClient:
         self.called.add(operation)
         began: float | None = None
         failures = throttles = 0
-        large_responses.done()
         while True:
             _wait_for(limiters, cancel)
             try:

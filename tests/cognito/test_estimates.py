@@ -6,7 +6,8 @@ import pytest
 
 from emulator import Emulator, Pool
 from tap_cognito.cognito.checkpoint import Checkpoint
-from tap_cognito.cognito.estimates import agree, is_far_short, is_short
+from tap_cognito.cognito.estimates import agree, estimate_of, is_far_short, is_short
+from tap_cognito.cognito.listing import Page
 from tap_cognito.cognito.segments import DIGITS
 from tap_cognito.cognito.users import UserListings
 from tests.support.listings import pool_of, read
@@ -40,6 +41,15 @@ def test_so_many_users_may_be_missing(
 def test_readings_agree_but_for_a_few(one: int, other: int, *, same: bool) -> None:
     """Two readings may differ by six users, or by 1% if that is more, whichever is the larger."""
     assert agree(one, other) == agree(other, one) == same
+
+
+@pytest.mark.parametrize(
+    ("said", "taken"),
+    [(0, 0), (1 << 40, 1 << 40), (-1, None), ((1 << 40) + 1, None), ("5", None), (None, None)],
+)
+def test_an_estimate_is_a_possible_number(said: object, taken: int | None) -> None:
+    """What can't be a number of users proves nothing."""
+    assert estimate_of(Page([{"EstimatedNumberOfUsers": said}], None)) == taken
 
 
 def test_users_who_came_need_no_estimate() -> None:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tap_cognito.cognito import parallel
+from tap_cognito.cognito import large_responses, parallel
 from tap_cognito.cognito.listing import Page
+from tap_cognito.cognito.rate_limiter import Cancelled
 from tap_cognito.cognito.source import Source, Step
 from tap_cognito.errors import TapCognitoError
 
@@ -59,6 +60,32 @@ class Endless(Scripted):
         if cancel.wait(PATIENCE):
             self.stopped.set()
         yield Page([], None)
+
+
+class Large(Endless):
+    """An endless listing with a large page, which others must wait for."""
+
+    def read(self, cancel: threading.Event) -> Iterator[Page]:
+        """Take the turn, and wait to be stopped."""
+        large_responses.check(large_responses.LARGE_BYTES + 1)
+        yield from super().read(cancel)
+
+
+class Waiting(Scripted):
+    """A listing with a large page that waits for its turn."""
+
+    def read(self, cancel: threading.Event) -> Iterator[Page]:
+        """Wait, though not for ever."""
+        given_up = threading.Event()
+        timer = threading.Timer(PATIENCE, given_up.set)
+        timer.start()
+        try:
+            large_responses.wait(given_up)
+        except Cancelled:
+            raise TimeoutError from None
+        finally:
+            timer.cancel()
+        yield from super().read(cancel)
 
 
 class Script(Source):
@@ -165,6 +192,16 @@ def test_what_is_under_way_is_stopped_when_its_source_ends(*, is_failure: bool) 
     step = failure if is_failure else Step([], after, is_replacement=True)
     assert read(Script(endless, first, a=step), Script(replacement))[-1] == ("x", True)
     assert endless.stopped.wait(PATIENCE)
+
+
+def test_a_large_page_that_nobody_wants_holds_up_no_other() -> None:
+    """The turn of a listing that is stopped with a large page goes to the next one."""
+    large = Large("large")
+    failing = Script(large, Scripted("a", large.begun), a=TapCognitoError("failed"))
+    after = Waiting("x", large.stopped)
+    after_failing = Scripted("b", large.begun)
+    source = Script(after_failing, b=Step([], [after]))  # type: ignore[list-item]
+    assert sorted(read(failing, source)) == [("b", False), ("failed", True), ("x", True)]
 
 
 def test_a_machine_without_threads_left_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -326,6 +326,18 @@ def test_a_small_pool_after_a_great_clean_up(*, refuse_filter: bool) -> None:
             assert usernames(scan(emulator)) == usernames(list(pool.users()))
 
 
+def test_nobody_is_sent_again_by_segments_that_confirm_a_plain_listing() -> None:
+    """Where the first segment is empty, all are asked whether a great clean-up is true."""
+    pool = Pool(200)
+    for user in list(pool.users()):
+        if sub_of(user).startswith("0"):
+            pool.delete(user["Username"])
+    pool.estimate = 300
+    with Emulator(pool) as emulator:
+        assert usernames(scan(emulator)) == usernames(list(pool.users()))
+        assert len({each.filter for each in emulator.log.requests}) == 17
+
+
 def test_a_segment_that_ends_early_is_read_again() -> None:
     """A segment with far fewer users than the others is read again, the others aren't."""
     answers = 0

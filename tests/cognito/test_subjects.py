@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -128,6 +129,55 @@ def test_a_group_that_fails_once_is_read_again(
         emulator.refuse = not_found("ListUsersInGroup", code, 1)
         assert records(config, capfd, "group_memberships") == before
     assert before
+
+
+def test_members_that_came_before_a_failure_are_not_sent_again(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """A group whose second page fails is read again, and each member sent once."""
+    pool = Pool(100)
+    for user in list(pool.users()):
+        pool.join(user["Username"], next(iter(pool.groups)))
+    with Emulator(pool) as emulator:
+        config = emulator_config(emulator)
+        before = records(config, capfd, "group_memberships")
+        fail = not_found("ListUsersInGroup", "SomethingNewException", 1)
+        emulator.refuse = lambda operation, parameters: (
+            fail(operation, parameters) if "NextToken" in parameters else None
+        )
+        assert records(config, capfd, "group_memberships") == before
+        assert emulator.log.count("ListUsersInGroup", "SomethingNewException")
+
+
+def test_a_group_that_is_listed_and_never_found_is_asked_for_twice(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """It may have been made again meanwhile; then the stream fails."""
+    asked: Counter[str] = Counter()
+
+    def refuse(operation: str, parameters: Wire) -> ApiError | None:
+        if operation != "ListUsersInGroup":
+            return None
+        asked[parameters["GroupName"]] += 1
+        return ApiError("ResourceNotFoundException", "Not found.")
+
+    with (
+        Emulator(Pool(30), refuse=refuse) as emulator,
+        pytest.raises(TapCognitoError, match="doesn't find what ListGroups lists"),
+    ):
+        records(emulator_config(emulator), capfd, "group_memberships")
+    assert set(asked.values()) == {2}
+
+
+def test_a_user_may_be_answered_in_another_spelling() -> None:
+    """Whether case matters in user names is the pool's choice."""
+
+    def amend(operation: str, _: Wire, answer: Wire) -> Wire:
+        is_detail = operation == "AdminGetUserAuthFactors"
+        return {**answer, "Username": answer["Username"].upper()} if is_detail else answer
+
+    with Emulator(Pool(3), amend=amend) as emulator:
+        assert len([user for page in read([details(emulator)]) for user in page]) == 3
 
 
 SUBJECTS = {
