@@ -11,19 +11,21 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 import pytest
 
 from emulator import Emulator, Faults, Pool
 from tests.support.interruption import at_rest
-from tests.support.programs import TIMEOUT, emulator_config
+from tests.support.programs import TAP, TIMEOUT, emulator_config, run_forked, start
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tests.support.forking import Forked
 
 pytestmark = pytest.mark.programs
 
@@ -40,21 +42,26 @@ def emulator() -> Iterator[Emulator]:
 
 @contextmanager
 def running(
-    emulator: Emulator, folder: Path, stdout: int | IO[Any] = subprocess.PIPE, rate: int = 40
-) -> Iterator[subprocess.Popen[bytes]]:
+    emulator: Emulator, folder: Path, stdout: IO[bytes], rate: int = 40
+) -> Iterator[Forked | subprocess.Popen[bytes]]:
     """A run of the tap under way, with its log in `folder`."""
     config = folder / "config.json"
     config.write_text(json.dumps(emulator_config(emulator, max_requests_per_second=rate)))
-    with (folder / "log").open("wb") as log:
-        command = [sys.executable, "-m", "tap_cognito", "--config", str(config)]
-        with subprocess.Popen(command, stdout=stdout, stderr=log) as process:
-            try:
-                yield process
-            finally:
-                process.kill()
+    with ExitStack() as stack:
+        nothing = stack.enter_context(Path(os.devnull).open("rb"))
+        log = stack.enter_context((folder / "log").open("wb"))
+        yield start(stack, [*TAP, "--config", config], None, nothing, stdout, log)
 
 
-def ended(process: subprocess.Popen[bytes], folder: Path) -> tuple[int, str]:
+@contextmanager
+def pipe() -> Iterator[tuple[IO[bytes], IO[bytes]]]:
+    """The two ends of a pipe, that of the target and that of the tap."""
+    read, write = os.pipe()
+    with os.fdopen(read, "rb") as source, os.fdopen(write, "wb") as sink:
+        yield source, sink
+
+
+def ended(process: Forked | subprocess.Popen[bytes], folder: Path) -> tuple[int, str]:
     """The exit status of a run that has to end now, and the last line of its log."""
     status = process.wait(SOON)
     log = (folder / "log").read_text(encoding="utf-8")
@@ -83,10 +90,9 @@ def test_a_signal_at_any_moment_leaves_whole_lines(
 
 def test_a_target_that_goes_away_ends_the_run(emulator: Emulator, tmp_path: Path) -> None:
     """A closed pipe is one line in the log and status 1."""
-    with running(emulator, tmp_path) as process:
-        assert process.stdout
-        process.stdout.readline()
-        process.stdout.close()
+    with pipe() as (target, stdout), running(emulator, tmp_path, stdout) as process:
+        target.readline()
+        target.close()
         status, last = ended(process, tmp_path)
     assert status == 1
     assert "the target has closed its input" in last
@@ -95,9 +101,8 @@ def test_a_target_that_goes_away_ends_the_run(emulator: Emulator, tmp_path: Path
 def test_a_blocked_target_holds_the_readers_back(emulator: Emulator, tmp_path: Path) -> None:
     """While the target takes nothing no more is read, and a signal ends the run."""
     before = emulator.log.count()
-    with running(emulator, tmp_path, rate=500) as process:
-        assert process.stdout
-        process.stdout.readline()
+    with pipe() as (target, stdout), running(emulator, tmp_path, stdout, rate=500) as process:
+        target.readline()
         wait_until(lambda: emulator.log.count() - before > 16)
         read = at_rest(emulator) - before
         # 16 pages ahead, one in the hands of each reader, and what buffer and pipe hold
@@ -123,17 +128,15 @@ def test_a_full_disk_is_no_catalog(emulator: Emulator, tmp_path: Path, option: s
     """A catalog that can't be written is a failure that names the reason."""
     config = tmp_path / "config.json"
     config.write_text(json.dumps(emulator_config(emulator)))
-    with Path("/dev/full").open("wb") as full:
-        run = subprocess.run(
-            [sys.executable, "-m", "tap_cognito", "--config", config, option],
-            stdout=full,
-            stderr=subprocess.PIPE,
-            text=True,
-            timeout=TIMEOUT,
-            check=False,
-        )
-    assert run.returncode == 1
-    assert os.strerror(28) in run.stderr.splitlines()[-1]
+    with ExitStack() as stack:
+        nothing = stack.enter_context(Path(os.devnull).open("rb"))
+        full = stack.enter_context(Path("/dev/full").open("wb"))
+        log = stack.enter_context((tmp_path / "log").open("wb"))
+        run = start(stack, [*TAP, "--config", config, option], None, nothing, full, log)
+        run.wait(TIMEOUT)
+        status, last = ended(run, tmp_path)
+    assert status == 1
+    assert os.strerror(28) in last
 
 
 def test_a_signal_after_a_failure_ends_the_last_write_too() -> None:
@@ -157,16 +160,10 @@ def test_a_signal_after_a_failure_ends_the_last_write_too() -> None:
         assert b"Traceback" not in log
 
 
-def run_code(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def run_code(code: str) -> subprocess.CompletedProcess[str]:
     """Run the command line with something in it replaced."""
-    return subprocess.run(
-        [sys.executable, "-c", f"import logging, os, signal\nfrom tap_cognito import cli\n{code}"],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT,
-        check=False,
-    )
+    code = f"import logging, os, signal\nfrom tap_cognito import cli\n{code}"
+    return run_forked([sys.executable, "-c", code])
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
@@ -232,13 +229,9 @@ def test_a_bug_is_one_line_without_its_text(tmp_path: Path, level: str) -> None:
         "from tap_cognito import cli, tap; "
         "tap.TapCognito.discover_streams = lambda self: {}['plan' + 'ted']; cli.main()"
     )
-    run = subprocess.run(
-        [sys.executable, "-c", code, "--config", config, "--discover"],
-        env={**os.environ, "TAP_COGNITO_LOGLEVEL": level},
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT,
-        check=False,
+    run = run_forked(
+        [sys.executable, "-c", code, "--config", str(config), "--discover"],
+        {"TAP_COGNITO_LOGLEVEL": level},
     )
     assert run.returncode == 1
     assert "a bug: KeyError in <lambda>, line 1 of <string>" in run.stderr
@@ -249,7 +242,8 @@ def test_no_thread_outlives_a_failure(tmp_path: Path) -> None:
     """A segment that fails ends the process although others still wait for their answers."""
     with (
         Emulator(Pool(6_000, seed=1), latency=0.3, slow_seconds=8) as emulator,
-        running(emulator, tmp_path, subprocess.DEVNULL, rate=500) as process,
+        Path(os.devnull).open("wb") as nothing,
+        running(emulator, tmp_path, nothing, rate=500) as process,
     ):
         wait_until(lambda: emulator.log.count() >= 20)
         emulator.faults = Faults(("slow",), rate=0.5, seed=1)
