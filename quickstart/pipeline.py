@@ -58,7 +58,7 @@ class Meltano:
         project: Path = PROJECT,
     ) -> None:
         self._stack = stack
-        self._project = project
+        self.project = project
         scratch = stopping.folder(stack)
         self._env_file = scratch / "empty.env"
         self._env_file.touch()
@@ -87,19 +87,20 @@ class Meltano:
 
     def __call__(self, *arguments: str) -> int:
         """Run a Meltano command, show its output and return its exit status."""
-        meltano = Path(sysconfig.get_path("scripts")) / "meltano"
         return stopping.start(
-            self._stack,
-            [meltano, "--env-file", self._env_file, *arguments],
-            cwd=self._project,
-            env=self.environment,
+            self._stack, self.command(*arguments), cwd=self.project, env=self.environment
         ).wait()
+
+    def command(self, *arguments: str) -> list[str | Path]:
+        """Return how Meltano is started with these arguments."""
+        meltano = Path(sysconfig.get_path("scripts")) / "meltano"
+        return [meltano, "--env-file", self._env_file, *arguments]
 
     def install(self) -> int:
         """Install the plugins in their locked versions and return the exit status."""
         if code := self("install", "tap-cognito", "target-postgres"):
             return code
-        if self._project != WITH_HISTORY:
+        if self.project != WITH_HISTORY:
             return 0
         # dbt has a lock of its own, which contradicts this one.
         locked = {name: self.environment.pop(name) for name in _LOCKED}

@@ -11,11 +11,11 @@ import pytest
 
 from emulator import PLACES, Emulator, Pool
 from emulator.sign_ins import ADDRESS
-from quickstart.pipeline import Meltano
 from tap_cognito.config.settings import PERSONAL_COLUMNS
 from tests.support.hostile import PERSON, Hostile
 from tests.support.identities import TEMPORARY
 from tests.support.leaks import found
+from tests.support.projects import ForkedMeltano
 
 if TYPE_CHECKING:
     from quickstart import pool
@@ -34,7 +34,7 @@ def test_the_job_loads_the_selected_columns(moto_pool: pool.Pool, database: Data
     selection = '["users.username", "users.status"]'
     with ExitStack() as stack:
         tap = {**moto_pool.config, "_select": selection}
-        meltano = Meltano(stack, tap, database.server, database.name)
+        meltano = ForkedMeltano(stack, tap, database.server, database.name)
         proxy = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         url = f"http://127.0.0.1:{proxy.getsockname()[1]}"
         for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
@@ -62,7 +62,7 @@ def test_a_personal_column_appears_only_when_it_is_named(database: Database) -> 
             "user_details_requests_per_second": "1000",
             "_select": selection,
         }
-        meltano = Meltano(stack, settings, database.server, database.name)
+        meltano = ForkedMeltano(stack, settings, database.server, database.name)
         named = {"TAP_COGNITO_PERSONAL_COLUMNS": '["user_sessions.last_ip_address"]'}
         for schema, environment in (("named", named), ("unnamed", {})):
             meltano.environment.pop("TAP_COGNITO_PERSONAL_COLUMNS", None)
@@ -92,7 +92,7 @@ def test_meltano_is_told_nothing_secret(
             **TEMPORARY,
         }
         with ExitStack() as stack:
-            status = Meltano(stack, settings, postgres)("run", "cognito-to-postgres")
+            status = ForkedMeltano(stack, settings, postgres)("run", "cognito-to-postgres")
     output = "".join(capfd.readouterr())
     assert status == 1
     assert "tap-cognito" in output

@@ -12,10 +12,10 @@ import yaml
 
 from emulator import Emulator, Pool
 from quickstart import stopping
-from quickstart.pipeline import Meltano
 from tests.support.documents import blocks, shell
 from tests.support.paths import ROOT
 from tests.support.programs import emulator_config
+from tests.support.projects import ForkedMeltano
 from tests.support.tables import Database, wire_row
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def test_it_loads_the_table_of_this_repository(project: Project, postgres: Postg
     ours = database_in_new_york(postgres, "this_repository")
     with ExitStack() as stack:
         config = {name: str(value) for name, value in emulator_config(project.emulator).items()}
-        assert Meltano(stack, config, postgres, ours.name)("run", "cognito-to-postgres") == 0
+        assert ForkedMeltano(stack, config, postgres, ours.name)("run", "cognito-to-postgres") == 0
     expected = sorted(wire_row(user) for user in project.emulator.pool.users())
     assert rows(project.database) == rows(ours) == expected
     assert len(expected) == 130

@@ -23,6 +23,7 @@ from emulator import Emulator, Pool
 from quickstart.pipeline import PLUGINS, PROJECT, Meltano
 from tests.support.documents import blocks
 from tests.support.programs import TIMEOUT, emulator_config, run_program
+from tests.support.projects import ForkedMeltano
 
 if TYPE_CHECKING:
     from tests.support.tables import Database
@@ -57,7 +58,7 @@ def test_a_refused_address_is_only_in_the_loaders_own_file(
     pool.change(pool.username(0), {"email": ADDRESS})
     with Emulator(pool) as emulator, ExitStack() as stack:
         config = {name: str(value) for name, value in emulator_config(emulator).items()}
-        meltano = Meltano(stack, config, database.server, database.name)
+        meltano = ForkedMeltano(stack, config, database.server, database.name)
         meltano.environment["TARGET_POSTGRES_USE_COPY"] = use_copy
         assert meltano(f"--log-config={log_config}", "run", "cognito-to-postgres") == 1
         (copy,) = Path(meltano.environment["XDG_STATE_HOME"]).rglob("elt.log")

@@ -36,14 +36,21 @@ MINE = {
 """Settings of a user's own pipeline, which the quickstart must not touch."""
 
 
+FEW = (
+    "-c",
+    "import sys; from quickstart import __main__, demo; demo.USERS = 20; sys.exit(__main__.main())",
+)
+"""The quickstart with as many users as a run needs that is stopped."""
+
+
 @contextmanager
-def quickstart() -> Iterator[tuple[subprocess.Popen[str], Path]]:
+def quickstart(*program: str) -> Iterator[tuple[subprocess.Popen[str], Path]]:
     """Start the quickstart with its own folder for temporary files."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)  # the server's user must get through
         with subprocess.Popen(
-            [sys.executable, "-m", "quickstart"],
+            [sys.executable, *program],
             cwd=ROOT,
             env={**os.environ, **MINE, "TMPDIR": name, "PYTHONUTF8": "1"},
             stdout=subprocess.PIPE,
@@ -67,7 +74,7 @@ def quickstart() -> Iterator[tuple[subprocess.Popen[str], Path]]:
 )
 def test_a_stop_leaves_nothing_behind(number: signal.Signals, moment: str) -> None:
     """Stopped halfway, it ends its programs and removes its files."""
-    with quickstart() as (process, folder):
+    with quickstart(*FEW) as (process, folder):
         assert process.stdout
         assert any(moment in line for line in process.stdout)
         children = psutil.Process(process.pid).children(recursive=True)
@@ -81,7 +88,7 @@ def test_a_stop_leaves_nothing_behind(number: signal.Signals, moment: str) -> No
 
 def test_it_runs_again_to_the_end() -> None:
     """After interrupted runs it loads all users, shows the README's sample and leaves nothing."""
-    with quickstart() as (process, folder):
+    with quickstart("-m", "quickstart") as (process, folder):
         output, _ = process.communicate(timeout=TIMEOUT)
         assert process.returncode == 0, output
         assert SHOWN in "".join(f"{line.rstrip()}\n" for line in output.splitlines())

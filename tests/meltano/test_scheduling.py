@@ -26,6 +26,7 @@ from quickstart.pipeline import PLUGINS, PROJECT, Meltano
 from quickstart.pool import KEYS
 from tests.support.documents import blocks, shell
 from tests.support.programs import TIMEOUT, emulator_config, load, run_program
+from tests.support.projects import ForkedMeltano
 from tests.support.tables import Database, wire_row
 from tests.support.waiting import wait_until
 
@@ -48,13 +49,13 @@ def emulator() -> Iterator[Emulator]:
 
 
 @pytest.fixture
-def machine(database: Database, _plugins: None) -> Iterator[Callable[..., Meltano]]:
+def machine(database: Database, _plugins: None) -> Iterator[Callable[..., ForkedMeltano]]:
     """Make machines that load into the database and know nothing of each other."""
     with ExitStack() as stack:
 
-        def make(emulator: Emulator, **environment: str) -> Meltano:
+        def make(emulator: Emulator, **environment: str) -> ForkedMeltano:
             config = {key: str(value) for key, value in emulator_config(emulator).items()}
-            meltano = Meltano(stack, config, database.server, database.name)
+            meltano = ForkedMeltano(stack, config, database.server, database.name)
             meltano.environment |= environment
             return meltano
 
@@ -77,7 +78,7 @@ def expected(emulator: Emulator) -> dict[str, tuple[Any, ...]]:
 
 
 def test_the_schedule_is_listed(
-    emulator: Emulator, machine: Callable[..., Meltano], capfd: pytest.CaptureFixture[str]
+    emulator: Emulator, machine: Callable[..., ForkedMeltano], capfd: pytest.CaptureFixture[str]
 ) -> None:
     """An orchestrator can read what to run, and when, as JSON."""
     assert machine(emulator)("schedule", "list", "--format=json") == 0
@@ -116,7 +117,7 @@ def test_the_cronjob_fits_this_project() -> None:
 def test_the_schedule_needs_no_local_state(
     emulator: Emulator,
     database: Database,
-    machine: Callable[..., Meltano],
+    machine: Callable[..., ForkedMeltano],
     tmp_path: Path,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
@@ -144,7 +145,7 @@ def test_two_machines_do_not_run_one_pipeline_at_a_time(
     emulator: Emulator,
     database: Database,
     postgres: Postgres,
-    machine: Callable[..., Meltano],
+    machine: Callable[..., ForkedMeltano],
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     """With Meltano's own data in Postgres the second run is refused, the first one unharmed."""
@@ -153,17 +154,16 @@ def test_two_machines_do_not_run_one_pipeline_at_a_time(
     uri = postgres.url(f"{database.name}_meltano").replace("postgresql:", "postgresql+psycopg:", 1)
     first, second = (machine(emulator, MELTANO_DATABASE_URI=uri) for _ in range(2))
     emulator.latency = 2.5
-    command = [str(SCRIPTS / "meltano"), "--env-file", os.devnull, "run", "cognito-to-postgres"]
-    with subprocess.Popen(command, cwd=PROJECT, env=first.environment) as run:
-        wait_until(lambda: emulator.log.count("ListUsers") > 0)
-        assert second("run", "cognito-to-postgres") == 1
-        assert run.wait(TIMEOUT) == 0
+    run = first.start("run", "cognito-to-postgres")
+    wait_until(lambda: emulator.log.count("ListUsers") > 0)
+    assert second("run", "cognito-to-postgres") == 1
+    assert run.wait(TIMEOUT) == 0
     assert re.search("Another '.*' pipeline is already running", capfd.readouterr().err)
     assert by_name(database.rows()) == expected(emulator)
 
 
 def test_the_environment_mirror_removes_rows(
-    emulator: Emulator, database: Database, machine: Callable[..., Meltano]
+    emulator: Emulator, database: Database, machine: Callable[..., ForkedMeltano]
 ) -> None:
     """With `--environment=mirror` who is gone from the pool is gone from the table."""
     load(emulator_config(emulator), database.target_config)
@@ -193,7 +193,7 @@ def pools() -> Iterator[dict[str, Emulator]]:
 
 
 @pytest.fixture
-def several(pools: dict[str, Emulator], machine: Callable[..., Meltano]) -> Meltano:
+def several(pools: dict[str, Emulator], machine: Callable[..., ForkedMeltano]) -> Meltano:
     """A machine with the example, its pools emulated."""
     meltano = machine(next(iter(pools.values())))
     for name in ("USER_POOL_ID", "ENDPOINT_URL"):
@@ -356,7 +356,7 @@ def accounts() -> Iterator[Emulator]:
 @pytest.mark.slow
 def test_dagster_loads_accounts_and_regions_side_by_side(
     accounts: Emulator,
-    machine: Callable[..., Meltano],
+    machine: Callable[..., ForkedMeltano],
     database: Database,
     tmp_path: Path,
     record_testsuite_property: Callable[[str, object], None],

@@ -54,6 +54,7 @@ class Forked:
         stdout: IO[Any],
         stderr: IO[Any],
         cwd: str | Path | None = None,
+        imports: tuple[str, ...] = (),
     ) -> None:
         """Start it.
 
@@ -64,13 +65,14 @@ class Forked:
             stdout: The file that it writes to.
             stderr: The file that it logs to.
             cwd: Its folder; if not given, this process's.
+            imports: The modules that it has at once, beside those of the tap and the target.
         """
         self.args = [str(part) for part in command]
         sys.audit(FORKED, self.args)
         report, reported = os.pipe()
         request = json.dumps([self.args, dict(env), str(cwd or os.getcwd())])  # noqa: PTH109
         streams = [stream.fileno() for stream in (stdin, stdout, stderr)]
-        socket.send_fds(_server(), [request.encode()], [*streams, reported])
+        socket.send_fds(_server(*imports), [request.encode()], [*streams, reported])
         os.close(reported)
         self._report = os.fdopen(report)
         self._pid = int(self._report.readline())
@@ -111,12 +113,12 @@ class Forked:
 
 
 @functools.cache
-def _server() -> socket.socket:
-    """Start the process that forks."""
+def _server(*imports: str) -> socket.socket:
+    """Start a process that forks, with these imports too."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
         process = subprocess.Popen(
-            [sys.executable, __file__, str(theirs.fileno())],
+            [sys.executable, __file__, str(theirs.fileno()), *imports],
             stdin=subprocess.DEVNULL,
             pass_fds=[theirs.fileno()],
             start_new_session=True,
@@ -172,7 +174,7 @@ def _describe_cognito() -> None:
 def main() -> None:
     """Be the process that forks; in a fork, be the program."""
     sys.path[0] = os.getcwd()  # noqa: PTH109 - as for `python -m`
-    for module in _IMPORTS:
+    for module in (*_IMPORTS, *sys.argv[2:]):
         importlib.import_module(module)
     _describe_cognito()
     gc.collect()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import subprocess
@@ -25,7 +26,9 @@ TIMEOUT = 120
 TAP = (sys.executable, "-m", "tap_cognito")
 IMPATIENT_TAP = (sys.executable, str(Path(__file__).with_name("impatient_tap.py")))
 """The tap, but it gives up after 0.3 s without an answer, not after a minute."""
-COGNITO_TO_POSTGRES = (sys.executable, str(Path(__file__).with_name("forked_load.py")))
+PREFORK = (sys.executable, str(Path(__file__).with_name("prefork.py")))
+"""What runs a program whose own ones are forks."""
+COGNITO_TO_POSTGRES = (*PREFORK, "-c", "from tap_cognito.load import main; main()")
 TARGET = Path(sysconfig.get_path("scripts")) / "target-postgres"
 
 
@@ -121,10 +124,15 @@ def start(
     env: Mapping[str, str] | None,
     *streams: IO[Any],
     cwd: Path | None = None,
+    imports: tuple[str, ...] = (),
 ) -> Forked | subprocess.Popen[bytes]:
-    """Start a program, with its three streams, that ends with the stack, at the latest."""
+    """Start a program, with its three streams, that ends with the stack, at the latest.
+
+    `imports` are those that a fork is to have beside those of the tap and the target.
+    """
     # Elsewhere libraries of the system may not survive a fork.
-    make = Forked if sys.platform == "linux" else subprocess.Popen
+    is_linux = sys.platform == "linux"
+    make = functools.partial(Forked, imports=imports) if is_linux else subprocess.Popen
     stdin, stdout, stderr = streams
     program = make(
         command, env=_environment(env), stdin=stdin, stdout=stdout, stderr=stderr, cwd=cwd

@@ -3,17 +3,45 @@
 from __future__ import annotations
 
 import json
+import os
+from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from quickstart.pipeline import PLUGINS, PROJECT, Meltano
-from tests.support.programs import emulator_config
+from tests.support.programs import PREFORK, TIMEOUT, emulator_config, start
 
 if TYPE_CHECKING:
-    from contextlib import ExitStack
-    from pathlib import Path
+    import subprocess
 
     from emulator import Emulator
+    from tests.support.forking import Forked
     from tests.support.tables import Database
+
+
+class ForkedMeltano(Meltano):
+    """Meltano as a fork, and its plugins as forks, of the same versions as those installed."""
+
+    def __call__(self, *arguments: str) -> int:
+        """Run a Meltano command, show its output and return its exit status."""
+        return self.start(*arguments).wait(TIMEOUT)
+
+    def start(self, *arguments: str) -> Forked | subprocess.Popen[bytes]:
+        """Start a Meltano command that shows its output."""
+        with ExitStack() as streams:
+            command = [*PREFORK, *self.command(*arguments)]
+            nothing = streams.enter_context(Path(os.devnull).open("rb"))
+            shown = [streams.enter_context(os.fdopen(os.dup(fd), "wb")) for fd in (1, 2)]
+            return start(
+                self._stack,
+                command,
+                self.environment,
+                nothing,
+                *shown,
+                cwd=self.project,
+                imports=("meltano.cli",),
+            )
+
 
 PLACES = {"tap-cognito": "extractors", "target-postgres": "loaders"}
 """Where Meltano installs each plugin."""
