@@ -15,6 +15,7 @@ from emulator import Emulator, Pool, tokens
 from tap_cognito.errors import TapCognitoError
 from tap_cognito.tap import TapCognito
 from tests.support.catalogs import selected
+from tests.support.in_process import answer_in_process
 from tests.support.messages import messages_of, of_type
 from tests.support.programs import emulator_config
 from tests.support.states import bookmarks
@@ -89,9 +90,10 @@ class Source:
 
 
 @pytest.fixture
-def source(capfd: pytest.CaptureFixture[str]) -> Iterator[Source]:
+def source(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Source]:
     """Ten users with six events each."""
     with Emulator(Pool(10), page_sizes={OPERATION: 2}) as emulator:
+        answer_in_process(emulator, monkeypatch)
         yield Source(emulator, capfd)
 
 

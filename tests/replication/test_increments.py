@@ -24,6 +24,7 @@ from tap_cognito.replication.state import new_scan
 from tap_cognito.tap import TapCognito
 from tests.support.catalogs import INCREMENTAL, selected
 from tests.support.documents import blocks
+from tests.support.in_process import answer_in_process
 from tests.support.interruption import load_while, running_tap
 from tests.support.messages import buffered_stdout, messages_of, of_type
 from tests.support.programs import TIMEOUT, emulator_config, load, run_program, run_tap
@@ -86,7 +87,8 @@ class Source:
 
     def run(self, state: Json | None = None, entry: Json | None = None, **config: Any) -> Run:
         """Run a tap to its end."""
-        with buffered_stdout():
+        with buffered_stdout(), pytest.MonkeyPatch.context() as patch:
+            answer_in_process(self.emulator, patch)
             self.tap(state, entry, **config).sync_all()
         return self.written()
 

@@ -23,6 +23,7 @@ from tap_cognito.cognito import client, parallel
 from tap_cognito.errors import TapCognitoError
 from tap_cognito.tap import TapCognito
 from tests.support.catalogs import INCREMENTAL, selected
+from tests.support.in_process import answer_in_process
 from tests.support.messages import buffered_stdout, messages_of, of_type
 from tests.support.paths import ROOT
 from tests.support.programs import TIMEOUT, pour
@@ -145,10 +146,13 @@ class Account:
 
 
 @pytest.fixture
-def account(capfd: pytest.CaptureFixture[str]) -> Iterator[Account]:
+def account(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Account]:
     """One pool that is read in segments, and two that share their users' names."""
     pools = [Pool(70, 1, A), Pool(700, 2, B), Pool(40, 1, C)]
     with Emulator(pools=pools) as emulator:
+        answer_in_process(emulator, monkeypatch)
         yield Account(emulator, capfd)
 
 

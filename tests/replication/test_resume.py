@@ -29,6 +29,7 @@ from tap_cognito.replication.scope import Scope
 from tap_cognito.replication.state import Scan, StreamState, digest, dump_scan, load_scan
 from tap_cognito.tap import TapCognito
 from tests.support.catalogs import INCREMENTAL, selected
+from tests.support.in_process import answer_in_process
 from tests.support.messages import buffered_stdout, messages_of, of_type
 from tests.support.programs import emulator_config
 from tests.support.states import bookmarks, scan_of
@@ -121,7 +122,8 @@ class Source:
         tap = TapCognito(config=config, catalog=catalog, state=copy.deepcopy(state))
         wait_for_readers()
         self.emulator.log.requests.clear()
-        with buffered_stdout():
+        with buffered_stdout(), pytest.MonkeyPatch.context() as patch:
+            answer_in_process(self.emulator, patch)
             if fails:
                 with pytest.raises(TapCognitoError, match=fails):
                     tap.sync_all()

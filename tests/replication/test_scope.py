@@ -15,6 +15,7 @@ from emulator.errors import ApiError
 from tap_cognito.errors import TapCognitoError
 from tap_cognito.tap import TapCognito
 from tests.support.catalogs import INCREMENTAL, selected
+from tests.support.in_process import answer_in_process
 from tests.support.messages import buffered_stdout, messages_of, of_type
 from tests.support.programs import emulator_config
 from tests.support.states import bookmarks, merge, scan_of, with_bookmark
@@ -58,7 +59,8 @@ class Reader:
         tap = TapCognito(config=settings, catalog=catalog, state=copy.deepcopy(state))
         wait_for_readers()
         self.emulator.log.requests.clear()
-        with buffered_stdout():
+        with buffered_stdout(), pytest.MonkeyPatch.context() as patch:
+            answer_in_process(self.emulator, patch)
             if fails:
                 with pytest.raises(TapCognitoError, match=fails):
                     tap.sync_all()
