@@ -50,7 +50,7 @@ class GitHub(BaseHTTPRequestHandler):
 def github() -> Iterator[str]:
     """The address of the tokens."""
     with HTTPServer(("127.0.0.1", 0), GitHub) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/token?version=1"
         server.shutdown()
 

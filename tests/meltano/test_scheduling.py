@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import sysconfig
+import threading
 from configparser import ConfigParser
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -153,10 +154,19 @@ def test_two_machines_do_not_run_one_pipeline_at_a_time(
         connection.execute(f"create database {database.name}_meltano".encode())
     uri = postgres.url(f"{database.name}_meltano").replace("postgresql:", "postgresql+psycopg:", 1)
     first, second = (machine(emulator, MELTANO_DATABASE_URI=uri) for _ in range(2))
-    emulator.latency = 2.5
+    arrived, refused = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        arrived.set()
+        refused.wait(TIMEOUT)
+
+    emulator.before_request(1, hold)
     run = first.start("run", "cognito-to-postgres")
-    wait_until(lambda: emulator.log.count("ListUsers") > 0)
-    assert second("run", "cognito-to-postgres") == 1
+    try:
+        assert arrived.wait(TIMEOUT)
+        assert second("run", "cognito-to-postgres") == 1
+    finally:
+        refused.set()
     assert run.wait(TIMEOUT) == 0
     assert re.search("Another '.*' pipeline is already running", capfd.readouterr().err)
     assert by_name(database.rows()) == expected(emulator)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from datetime import timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ from botocore.config import Config
 from emulator import Emulator, Pool
 from emulator.faults import Faults
 from quickstart.pool import KEYS
-from tests.support.programs import emulator_config, run_forked
+from tests.support.programs import PREFORK, emulator_config, run_forked
 from verify.comparison import compare
 from verify.plain import Plain, Reading, ReadingError
 from verify.rows import COLUMNS, Users, differing, from_api, hashes
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 
 def verify(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run it to its end."""
-    return run_forked([sys.executable, "-m", "verify", *arguments], environment)
+    return run_forked([*PREFORK, "-m", "verify", *arguments], environment)
 
 
 def config_file(folder: Path, emulator: Emulator, **more: Any) -> Path:
