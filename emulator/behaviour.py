@@ -36,8 +36,7 @@ class Behaviour:
             answer, and returns another.
         respond: Makes the text of each answer: it gets the operation, its parameters and what
             else would make the text.
-        page_sizes: How many items are on a page at most, by operation, for those whose pages are
-            large or whose lists are never paged in practice.
+        page_sizes: How many items are on a page at most, by operation, for those on users.
         ignore_filter: Whether ListUsers returns all users whatever the Filter.
         refuse_filter: Whether ListUsers refuses every Filter.
         filter_after_paging: Whether ListUsers applies a Filter to each page of the whole pool, so

@@ -63,6 +63,8 @@ class UserOperations:
         ends_after: int | None = None,
     ) -> str:
         limit = paging.limit(parameters, "Limit")
+        operation = "ListUsers" if group is None else "ListUsersInGroup"
+        limit = min(limit, self._behaviour.page_sizes.get(operation, limit))
         behaviour, given = self._behaviour, parameters.get(token_name)
         mask, pages, after = tokens.decode(given, listing) if given else (self._order(pool), 0, -1)
         if given and self._is_expired(pages):

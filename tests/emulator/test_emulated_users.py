@@ -196,6 +196,14 @@ def test_empty_and_short_pages_lose_nothing(emulator: Emulator) -> None:
     assert sum(map(len, found)) == 500
 
 
+def test_pages_of_users_may_be_small(emulator: Emulator) -> None:
+    """No page is larger than the emulator's own limit, and nobody is lost."""
+    emulator.page_sizes = {"ListUsers": 25}
+    whole = [len(page) for page in pages(emulator)]
+    assert max(whole) == 25
+    assert sum(whole) == len(emulator.pool)
+
+
 def test_tokens_expire(emulator: Emulator) -> None:
     """A listing longer than a token's lifetime fails as often as is set."""
     emulator.token_lifetime, emulator.token_expiries = 3, 1

@@ -54,6 +54,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
 
+USERS = 20
+TWO_PAGES: dict[str, Any] = {"page_sizes": {"ListUsers": 12}}
 LEVELS = {"LOGLEVEL": "DEBUG", "TAP_COGNITO_LOGLEVEL": "DEBUG"}
 LOG_CONFIG = {
     "version": 1,
@@ -117,14 +119,17 @@ def run(config: Any, *arguments: str, env: Mapping[str, str] | None = None, **fi
 def emulator() -> Iterator[Emulator]:
     """A pool of two pages that knows one temporary key."""
     keys = {KEY_ID: Credential(SECRET, TOKEN)}
-    with Emulator(Pool(90), credentials=keys, next_key=NEXT_KEY) as made:
+    with Emulator(Pool(USERS), credentials=keys, next_key=NEXT_KEY, **TWO_PAGES) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
 def hostile() -> Iterator[Hostile]:
     """A pool whose endpoint may be hostile."""
-    with Emulator(Pool(90), next_key=NEXT_KEY) as emulator, Hostile(emulator.url) as server:
+    with (
+        Emulator(Pool(USERS), next_key=NEXT_KEY, **TWO_PAGES) as emulator,
+        Hostile(emulator.url) as server,
+    ):
         yield server
 
 
@@ -214,7 +219,7 @@ def test_a_run_that_succeeds_says_nothing_secret(
     emulator.credentials = method.signer
     ran = run(config(emulator, **method.settings), env={**log_config, **method.environ(stores)})
     assert ran.status == 0, ran.stderr
-    assert len(records(ran.stdout)) == 90
+    assert len(records(ran.stdout)) == USERS
     assert '"type":"STATE"' in ran.stdout
     assert not leaks(ran, people(ran.stdout))
 
@@ -227,7 +232,7 @@ def test_all_streams_say_nothing_secret(
     hostile.reset("nothing", times=0)
     ran = run(config(hostile, **TEMPORARY), env=log_config, catalog=catalog)
     assert ran.status == 0, ran.stderr
-    assert len(people(ran.stdout)) > 90
+    assert len(people(ran.stdout)) > USERS
     assert len(hostile.seen) > 5
     assert not leaks(ran, people(ran.stdout))
 

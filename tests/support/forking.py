@@ -18,7 +18,6 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import suppress
 from types import ModuleType
 from typing import IO, TYPE_CHECKING, Any
 
@@ -130,45 +129,44 @@ def _server(*imports: str) -> socket.socket:
 
 def _serve(requests: socket.socket) -> Any:
     """Fork for each request, report the fork's end; return the request, in the fork."""
-    reports: dict[int, int] = {}
-
-    def report(*_: object) -> None:
-        with suppress(ChildProcessError):
-            while (ended := os.waitpid(-1, os.WNOHANG))[0]:
-                pid, status = ended
-                with os.fdopen(reports.pop(pid), "w") as file:
-                    file.write(f"{os.waitstatus_to_exitcode(status)}\n")
-
-    signal.signal(signal.SIGCHLD, report)
+    forks: dict[int, tuple[int, int]] = {}
     while True:
+        # Not by a handler of SIGCHLD: Python runs none for a signal that comes just before a call.
+        ready, _, _ = select.select([requests.fileno(), *forks], [], [])
+        for fork in forks.keys() & set(ready):
+            pid, reported = forks.pop(fork)
+            _, status = os.waitpid(pid, 0)
+            os.close(fork)
+            with os.fdopen(reported, "w") as file:
+                file.write(f"{os.waitstatus_to_exitcode(status)}\n")
+        if requests.fileno() not in ready:
+            continue
         request, descriptors, _, _ = socket.recv_fds(requests, _LONGEST, 4)
         if not request:
             sys.exit()
         *streams, reported = descriptors
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})  # until `reports` has it
         pid = os.fork()
         if pid:
             os.write(reported, f"{pid}\n".encode())
-            reports[pid] = reported
+            forks[os.pidfd_open(pid)] = pid, reported
         else:
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             os.close(reported)
             for number, stream in enumerate(streams):
                 os.dup2(stream, number)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
         for stream in streams:
             os.close(stream)
         if not pid:
             return json.loads(request)
 
 
-def _describe_cognito() -> None:
+def _describe_services() -> None:
     """Let botocore read its descriptions of AWS now: for each fork they are a tenth of a second."""
     support: Any = importlib.import_module("tests.support.botocore_once")
     support.prepare_botocore()
     session: Any = importlib.import_module("botocore.session")
     no_keys = {"aws_access_key_id": "", "aws_secret_access_key": ""}
-    session.Session().create_client("cognito-idp", "us-east-1", **no_keys)
+    for service in ("cognito-idp", "secretsmanager", "ssm", "sts"):
+        session.Session().create_client(service, "us-east-1", **no_keys)
 
 
 def main() -> None:
@@ -176,7 +174,7 @@ def main() -> None:
     sys.path[0] = os.getcwd()  # noqa: PTH109 - as for `python -m`
     for module in (*_IMPORTS, *sys.argv[2:]):
         importlib.import_module(module)
-    _describe_cognito()
+    _describe_services()
     gc.collect()
     gc.freeze()  # so that no fork's collector touches, and copies, what all have
     with socket.socket(fileno=int(sys.argv[1])) as requests:

@@ -6,11 +6,11 @@ import copy
 import json
 import random
 import threading
-import urllib.error
-import urllib.request
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+import urllib3
 
 from tap_cognito import error_codes
 
@@ -152,10 +152,12 @@ class Hostile(ThreadingHTTPServer):
     """
 
     daemon_threads = True
+    request_queue_size = 128  # as many readers connect at once
 
     def __init__(self, url: str) -> None:
         super().__init__(("127.0.0.1", 0), _Connection)
         self.emulator = url
+        self.connections = urllib3.PoolManager(maxsize=32)
         self.reset("nothing", times=0)
 
     def reset(
@@ -182,6 +184,7 @@ class Hostile(ThreadingHTTPServer):
         self.shutdown()
         self._thread.join()
         self.server_close()
+        self.connections.clear()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Clients go away."""
@@ -200,7 +203,7 @@ class _Connection(BaseHTTPRequestHandler):
         asked = Asked(
             operation,
             headers,
-            lambda: _forward(self.server.emulator, headers, body),
+            lambda: self._forward(headers, body),
             random.Random(f"{self.server.seed} {operation} {count}"),  # noqa: S311 - repeatable
         )
         if count in self.server.attacked and self.server.only in {"", operation}:
@@ -214,14 +217,10 @@ class _Connection(BaseHTTPRequestHandler):
     def log_message(self, *_: Any) -> None:
         pass
 
-
-def _forward(url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
-    left_out = {"host", "content-length", "connection"}
-    sent = {name: value for name, value in headers.items() if name.lower() not in left_out}
-    request = urllib.request.Request(url, body, sent)  # noqa: S310 - the emulator's
-    try:
-        with urllib.request.urlopen(request) as answer:  # noqa: S310 - as above
-            return answer.status, answer.read()
-    except urllib.error.HTTPError as refusal:
-        with refusal:
-            return refusal.code, refusal.read()
+    def _forward(self, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
+        left_out = {"host", "content-length", "connection"}
+        sent = {name: value for name, value in headers.items() if name.lower() not in left_out}
+        answer = self.server.connections.urlopen(
+            "POST", self.server.emulator, body=body, headers=sent, retries=False
+        )
+        return answer.status, answer.data

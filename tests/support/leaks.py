@@ -56,8 +56,8 @@ def _decoded(run: str) -> str:
 
 def found(text: str) -> list[str]:
     """Which planted texts a text holds, in whatever notation, and in whatever part."""
-    shown = re.findall(r"\S*(?:planted|zqperson)\S*", unwrapped(text), re.IGNORECASE)
-    return shown + [place for place in PLACES if place in unwrapped(text)]
+    everything = unwrapped(text)
+    return _planted(everything) + [place for place in PLACES if place in everything]
 
 
 def leaks(run: Run, persons: set[str] | frozenset[str] = frozenset()) -> list[str]:
@@ -67,7 +67,13 @@ def leaks(run: Run, persons: set[str] | frozenset[str] = frozenset()) -> list[st
     loaded = "".join(line for line in lines if line.startswith('{"type":"RECORD"'))
     everything = unwrapped(said)
     return [
-        *found(said),
-        *(person for person in persons if person in everything),
-        *re.findall(r"\S*planted\S*", loaded, re.IGNORECASE),
+        *_planted(everything),
+        *(place for place in (*PLACES, *persons) if place in everything),
+        *_planted(loaded, "planted"),
     ]
+
+
+def _planted(text: str, word: str = "planted|zqperson") -> list[str]:
+    """The places of a word, with what is around them."""
+    found = re.finditer(word, text, re.IGNORECASE)
+    return [text[max(0, one.start() - 40) : one.end() + 40] for one in found]
