@@ -17,6 +17,7 @@ from tap_cognito.errors import TapCognitoError
 from tap_cognito.tap import TapCognito
 from tests.support.answers import answered, in_order, records
 from tests.support.catalogs import INCREMENTAL, selected
+from tests.support.in_process import answer_in_process
 from tests.support.listings import pool_of
 from tests.support.messages import messages_of, of_type
 from tests.support.programs import emulator_config
@@ -51,9 +52,10 @@ each_operation = pytest.mark.parametrize("operation", COLUMNS)
 
 
 @pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    """A pool that has everything."""
+def emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
+    """A pool that has everything, read in this process, and by boto3 over HTTP."""
     with Emulator(Pool(0)) as serving:
+        answer_in_process(serving, monkeypatch)
         yield serving
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,6 +18,7 @@ from tap_cognito.tap import TapCognito
 from tests.support.answers import answered, in_order, records
 from tests.support.catalogs import selected
 from tests.support.clocks import Clock, gaps, slots
+from tests.support.in_process import answer_in_process
 from tests.support.messages import messages_of, records_of
 from tests.support.programs import emulator_config
 
@@ -36,10 +38,25 @@ assert OPERATIONS.keys() - LISTS.keys() == {"user_mfa"}
 
 
 @pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    """A pool of two pages of users that has everything."""
+def served() -> Iterator[Emulator]:
+    """A pool of two pages of users that has everything, read over HTTP."""
     with Emulator(Pool(90)) as serving:
         yield serving
+
+
+@pytest.fixture
+def emulator(monkeypatch: pytest.MonkeyPatch) -> Emulator:
+    """The same pool, read in this process."""
+    emulator = Emulator(Pool(90))
+    answer_in_process(emulator, monkeypatch)
+    return emulator
+
+
+@functools.cache
+def rows_of(stream: str) -> list[dict[str, Any]]:
+    """The records of a stream of that pool, by what boto3 answers."""
+    with Emulator(Pool(90)) as serving:
+        return answered(serving, stream)
 
 
 @pytest.mark.parametrize("code", REFUSALS)
@@ -51,7 +68,7 @@ def test_without_its_operation_the_factors_are_unknown(
 ) -> None:
     """AdminGetUser is asked instead, `auth_factors` is null, and one line of the log says so."""
     caplog.set_level("INFO")
-    rows = in_order([{**row, "auth_factors": None} for row in answered(emulator, "user_mfa")])
+    rows = in_order([{**row, "auth_factors": None} for row in rows_of("user_mfa")])
     emulator.refused = {"AdminGetUserAuthFactors": code}
     assert records(emulator_config(emulator), capfd, "user_mfa") == rows
     assert emulator.log.count("AdminGetUserAuthFactors") <= 16
@@ -145,7 +162,7 @@ def test_throttling_costs_time_only(
     stream: str, emulator: Emulator, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Throttled requests are sent again; no other operation takes their place."""
-    rows = answered(emulator, stream)
+    rows = rows_of(stream)
     operation = OPERATIONS[stream]
     emulator.refused = {operation: "TooManyRequestsException"}
     emulator.before_request(20, lambda: setattr(emulator, "refused", {}), {operation})
@@ -158,7 +175,7 @@ def test_pages_of_one_user_are_followed(
     stream: str, emulator: Emulator, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """With one item on a page every item comes, once, with the name of its user."""
-    rows = answered(emulator, stream)
+    rows = rows_of(stream)
     emulator.page_sizes = {OPERATIONS[stream]: 1}
     assert records(emulator_config(emulator), capfd, stream) == rows
     assert len(rows) > 60
@@ -170,7 +187,7 @@ def test_a_user_who_is_gone_is_skipped(
 ) -> None:
     """One who is deleted after being listed is looked up, and then left out."""
     gone = [user["Username"] for user in emulator.pool.users()][5:8]
-    rows = [row for row in answered(emulator, stream) if row["username"] not in gone]
+    rows = [row for row in rows_of(stream) if row["username"] not in gone]
 
     def delete() -> None:
         for name in gone:
@@ -193,13 +210,13 @@ def test_a_user_who_is_listed_is_not_taken_for_gone(stream: str, emulator: Emula
 @each_stream
 def test_the_pace_is_announced(
     stream: str,
-    emulator: Emulator,
+    served: Emulator,
     capfd: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Before the first user is requested: how many, at which pace, how long, whose quota."""
     caplog.set_level("INFO")
-    records(emulator_config(emulator), capfd, stream)
+    records(emulator_config(served), capfd, stream)
     (line,) = (text for text in caplog.messages if "One request for each of about 90 users" in text)
     assert "at 500 a second" in line
     assert "the quota is that of the sign-ins" in line
@@ -264,12 +281,12 @@ def test_ids_of_sessions_are_hashed(emulator: Emulator, capfd: pytest.CaptureFix
     ],
 )
 def test_each_pace_is_that_of_its_setting(
-    setting: str, operation: str, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+    setting: str, operation: str, served: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Requests on users are as far apart as their own setting says."""
     clock = Clock()
     monkeypatch.setattr(rate_limiter, "time", clock)
-    tap = TapCognito(config=emulator_config(emulator, **{setting: 7}))
+    tap = TapCognito(config=emulator_config(served, **{setting: 7}))
     (region,) = tap.find_pools()
-    (limiter,) = region.client.quotas.limiters(operation, emulator.pool.id)
+    (limiter,) = region.client.quotas.limiters(operation, served.pool.id)
     assert gaps(slots(limiter, clock, 20)) == pytest.approx([1 / 7] * 19)
