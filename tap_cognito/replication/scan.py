@@ -172,7 +172,6 @@ class ResumableScan:
     def leave_out(self, pool_id: str) -> None:
         """Record that a pool was deleted meanwhile: there is nothing to read of it."""
         self._scan.pools.pop(pool_id, None)
-        self._scan.complete.add(pool_id)
 
     def end(self, failures: Mapping[str, Exception]) -> bool:
         """Tell the next run that the scan is over, or what it can do better.

@@ -154,7 +154,7 @@ def _form(schema: Any) -> Any:
     """Return a schema without what only describes."""
     if isinstance(schema, dict):
         return {
-            key: sorted(value) if key == "required" else _form(value)
+            key: _form(value)
             for key, value in schema.items()
             if key not in {"description", "title"} or isinstance(value, dict)  # a column's name
         }

@@ -10,7 +10,7 @@ from tap_cognito.cognito.estimates import agree, estimate_of, is_far_short, is_s
 from tap_cognito.cognito.listing import Page
 from tap_cognito.cognito.segments import DIGITS
 from tap_cognito.cognito.users import UserListings
-from tests.support.listings import pool_of, read
+from tests.support.listings import details, pool_of, read
 
 
 @pytest.mark.parametrize(
@@ -59,6 +59,17 @@ def test_users_who_came_need_no_estimate() -> None:
         found = list(read([UserListings(pool_of(emulator), prove_empty=True)]))
         assert sum(map(len, found)) == 130
         assert emulator.log.count("DescribeUserPool") == 1
+
+
+def test_one_page_with_room_is_all() -> None:
+    """Whatever the estimate says, users who came on one page that isn't full are asked for once."""
+    pool = Pool(20)
+    pool.estimate = 300
+    with Emulator(pool) as emulator:
+        for source in (UserListings(pool_of(emulator)), details(pool_of(emulator))):
+            before = emulator.log.count("ListUsers")
+            assert sum(map(len, read([source]))) == 20
+            assert emulator.log.count("ListUsers") == before + 1
 
 
 def test_segments_that_are_read_again_are_counted_again() -> None:

@@ -90,6 +90,10 @@ def test_a_malformed_response_fails_its_stream_only() -> None:
             ("users", f'{{"Users": [{{"Username": "ada", "Attributes": {attributes}}}]}}')
             for attributes in ("5", "true", "[5]", "[null]", "[{}]", '["ada"]', '{"Name": "ada"}')
         ),
+        (
+            "users",
+            '{"Users": [{"Username": "ada", "Attributes": [{"Name": "email", "Value": 5}]}]}',
+        ),
         ("user_pool", '{"UserPool": "ada"}'),
         ("user_pool", '{"UserPool": {"Id": "ada", "DeviceConfiguration": "ada"}}'),
         ("log_delivery", '{"LogDeliveryConfiguration": 5}'),

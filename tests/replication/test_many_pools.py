@@ -368,6 +368,30 @@ def test_a_pool_that_is_not_found_is_asked_for_again(
     assert {pool_id for pool_id, _ in run.keys} == {A, C}
 
 
+def test_a_pool_that_the_settings_name_is_never_left_out(account: Account) -> None:
+    """Not even with one that only a pattern stands for, when both were deleted."""
+    gone = [account.pool(A), account.pool(B)]
+    account.emulator.before_request(
+        1, lambda: [account.emulator.remove_pool(each) for each in gone], {"ListUsers"}
+    )
+    run = account.run("mirror", user_pool_ids=[*EVERY_POOL, B])
+    assert "1 of 3 pools couldn't be read" in str(run.error)
+    assert run.activated == 0
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_deleted_pool_makes_no_run_start_over(account: Account) -> None:
+    """Where another pool fails in the same run, the next one reads only that."""
+    delete_pool_in_mid_run(account)
+    account.emulator.refused = {f"{C}/ListUsers": "InternalErrorException"}
+    run = account.run("mirror")
+    assert {pool_id for pool_id, _ in run.keys} == {A}
+    account.emulator.refused = {}
+    after = account.run("mirror", run.state)
+    assert {pool_id for pool_id, _ in after.keys} == {C}
+    assert (after.error, after.activated) == (None, 1)
+
+
 def test_every_stream_tells_the_pool() -> None:
     """`user_pool_id` is the first column and part of the key; with one pool `users` has seven."""
     several = TapCognito(config={"user_pool_ids": EVERY_POOL, **KEYS}).streams.values()

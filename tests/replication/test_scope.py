@@ -127,6 +127,7 @@ SALTED = {
             "the columns",
         ),
         ({**SALTED, "stream_map_config": {"salt": "a"}}, SALTED, "the columns"),
+        ({**SALTED, "faker_config": {"seed": "1"}}, SALTED, "the columns"),
     ],
     ids=repr,
 )
@@ -284,6 +285,19 @@ def test_a_pool_that_fails_for_good_does_not_keep_the_others_old(
         state = reader.run(state, method="FULL_TABLE")
         assert reader.pools == {A, B, C}
         assert state == {"bookmarks": {"users": {"scan": None}}}
+
+
+def test_a_pool_that_was_read_in_between_is_waited_for_again(capfdbinary: Capture) -> None:
+    """Its failures count from the last run that has read it."""
+    pools = [Pool(30, number, pool_id) for number, pool_id in enumerate((A, B, C))]
+    with Emulator(pools=pools) as emulator:
+        reader = Reader(emulator, capfdbinary, user_pool_ids=[A, B, C])
+        asked, state = [], None
+        for failing in ((A, B), (B,), (A, B), (B,)):
+            emulator.refused = {f"{pool_id}/*": "SomethingNewException" for pool_id in failing}
+            state = reader.run(state, method="FULL_TABLE", fails=f"{len(failing)} of 3 pools")
+            asked.append(reader.pools)
+    assert asked == [{A, B, C}, {A, B}, {A, B, C}, {A, B}]
 
 
 @pytest.mark.parametrize("code", ["SomethingNewException", "InternalErrorException"])

@@ -12,7 +12,7 @@ from tap_cognito.cognito import parallel
 from tap_cognito.cognito.details import Alternatives, Detail
 from tap_cognito.cognito.listing import Page
 from tap_cognito.cognito.user_details import UserDetails
-from tap_cognito.errors import TapCognitoError
+from tap_cognito.errors import AccessDeniedError, TapCognitoError
 from tap_cognito.tap import TapCognito
 from tests.support.answers import answered, records
 from tests.support.catalogs import selected
@@ -78,6 +78,26 @@ def test_the_next_page_comes_before_the_users_are_used_up() -> None:
         source.receive(waiting[left], Page([{"Username": f"user{left}"}], None))
         pages = [listing.token for listing in source.take_step().listings]
         assert pages == ["second"] * (left == 2 * parallel.CONCURRENCY)
+
+
+def test_a_page_under_way_is_not_lost_when_its_operation_is_refused() -> None:
+    """Those whose answers are awaited are asked for in another way, and so is the next page."""
+    with Emulator(Pool(1)) as emulator:
+        pool = pool_of(emulator)
+    source = UserDetails(pool, Alternatives(Detail(OPERATION), Detail("AdminGetUser")))
+    source.start()
+    (describe,) = source.take_step().listings
+    source.receive(describe, Page([{"EstimatedNumberOfUsers": 120}], None))
+    (users,) = source.take_step().listings
+    few = [{"Username": f"user{number}"} for number in range(3)]
+    source.receive(users, Page(few, "second"))
+    *first, second = source.take_step().listings
+    assert second.token == "second"
+    source.fail(first[0], AccessDeniedError("refused"))
+    step = source.take_step()
+    assert step.is_replacement
+    asked = [(each.operation, each.token) for each in step.listings]
+    assert asked == [("AdminGetUser", None)] * 3 + [("ListUsers", "second")]
 
 
 FAULTS: dict[str, Mapping[str, Any]] = {
