@@ -18,6 +18,7 @@ import pytest
 
 from emulator import Emulator, Pool
 from tap_cognito.cognito import client, parallel, responses
+from tap_cognito.cognito.request_ids import RepeatedResponseError, RequestIds
 from tap_cognito.error_codes import ErrorKind, classify, error_code
 from tap_cognito.errors import TapCognitoError
 from tap_cognito.tap import TapCognito
@@ -338,6 +339,18 @@ def test_ids_that_are_all_the_same_prove_nothing(
         return response(asked.truth()[1], "200 OK", "x-amzn-RequestId: 1")
 
     assert read_through(attack, capfd, monkeypatch) == OF_TWENTY
+
+
+def test_the_last_ten_thousand_ids_are_remembered() -> None:
+    """Of more the oldest is forgotten."""
+    ids = RequestIds()
+    answers = [{"headers": {"x-amzn-RequestId": str(number)}} for number in range(10_001)]
+    for answer in answers:
+        ids.check(answer)
+    for repeated in (answers[1], answers[-1]):
+        with pytest.raises(RepeatedResponseError):
+            ids.check(repeated)
+    ids.check(answers[0])
 
 
 def test_a_page_that_is_no_text_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:

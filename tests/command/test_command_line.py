@@ -142,6 +142,13 @@ def test_a_wrong_log_level_is_named(name: str) -> None:
 
 
 @pytest.mark.programs
+def test_the_level_of_other_programs_is_theirs() -> None:
+    """Where TAP_COGNITO_LOGLEVEL is set, LOGLEVEL may say what it likes."""
+    run = run_tap({}, "--version", env={"TAP_COGNITO_LOGLEVEL": "INFO", "LOGLEVEL": "LOUD"})
+    assert run.returncode == 0, run.stderr
+
+
+@pytest.mark.programs
 @pytest.mark.parametrize(
     ("content", "fault"),
     [

@@ -189,6 +189,22 @@ def test_a_foreign_table_in_the_way_ends_the_run_before_the_first_request(
     assert emulator.log.count() == 0
 
 
+def test_a_partitioned_table_is_loaded_into(emulator: Emulator, database: Database) -> None:
+    """The table may be an administrator's own, in partitions."""
+    with database.connect() as connection:
+        connection.execute("create schema cognito")
+        connection.execute(
+            "create table cognito.users (username text primary key) partition by hash (username)"
+        )
+        connection.execute(
+            "create table cognito.users_0 partition of cognito.users "
+            "for values with (modulus 1, remainder 0)"
+        )
+    ended = run(environment(emulator, database))
+    assert ended.returncode == 0, ended.stderr
+    assert names(database) == users(emulator)
+
+
 LOCKED = """select pid from pg_locks join pg_database on pg_database.oid = database
 where locktype = 'advisory' and granted and datname = current_database()"""
 

@@ -370,10 +370,13 @@ def test_a_pool_that_is_not_found_is_asked_for_again(
 
 def test_a_pool_that_the_settings_name_is_never_left_out(account: Account) -> None:
     """Not even with one that only a pattern stands for, when both were deleted."""
-    gone = [account.pool(A), account.pool(B)]
-    account.emulator.before_request(
-        1, lambda: [account.emulator.remove_pool(each) for each in gone], {"ListUsers"}
-    )
+    gone = account.pool(A), account.pool(B)
+
+    def delete() -> None:
+        for pool in gone:
+            account.emulator.remove_pool(pool)
+
+    account.emulator.before_request(1, delete, {"ListUsers"})
     run = account.run("mirror", user_pool_ids=[*EVERY_POOL, B])
     assert "1 of 3 pools couldn't be read" in str(run.error)
     assert run.activated == 0

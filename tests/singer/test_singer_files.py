@@ -150,6 +150,7 @@ def test_any_bookmark_and_method_are_taken_or_refused(
         ("catalog", b'{"streams": [1]}', "catalog.json isn't a Singer catalog, at `streams`"),
         ("catalog", b'{"streams": []}', "catalog.json has none of this tap's streams"),
         ("state", b"\xff", "state.json isn't JSON in UTF-8"),
+        ("config", b'{"start_date": NaN}', "config.json isn't JSON"),
         ("state", b'{"singer_state": {}}', "state.json is what `meltano state get` prints"),
         ("state", b'{"bookmarks": {"orders": {}}}', "has bookmarks of streams of another tap"),
         (

@@ -236,6 +236,7 @@ def test_a_name_that_is_changed_in_one_stream_is_not_sent_in_another(maps: dict[
         ),
         (PER_USER, {"people": {"__source__": "users", "username": HASHED}}),
         (PER_USER, {"users": {"email": None}}),
+        (PER_USER, {"users": {"username": "self"}}),
     ],
     ids=repr,
 )
