@@ -17,6 +17,7 @@ from tap_cognito.errors import TapCognitoError
 from tap_cognito.tap import TapCognito
 from tests.support.catalogs import ANY_POOL, selected
 from tests.support.documents import blocks
+from tests.support.in_process import answer_in_process
 from tests.support.paths import ROOT
 from tests.support.programs import emulator_config, load
 from tests.support.tables import Database, wire_row
@@ -180,12 +181,15 @@ def test_the_column_tables_are_the_schema(loaded: Database, stream: str) -> None
     assert item(stream, "Primary key") == list(TAP.streams[stream].primary_keys)
 
 
-@pytest.mark.usefixtures("_unlimited")
 @each_stream
 def test_the_documented_actions_are_the_ones_that_are_called(
-    emulator: Emulator, stream: str, capfd: pytest.CaptureFixture[str]
+    emulator: Emulator,
+    stream: str,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The section and the overview name the IAM action of each request, and no other."""
+    answer_in_process(emulator, monkeypatch)
     emulator.log.requests.clear()
     TapCognito(config=emulator_config(emulator), catalog=selected(stream)).sync_all()
     called = {f"cognito-idp:{operation}" for operation in emulator.log.by_operation()}

@@ -130,6 +130,7 @@ def settings_by_meltano(environment: str, plugin: str, project: Path) -> dict[st
         [SCRIPTS / "meltano", f"--environment={environment}", "config", "print", plugin],
         {"MELTANO_CLI_DISABLE_VERSION_CHECK": "true"},
         cwd=project,
+        imports=("meltano.cli",),
     )
     run.check_returncode()
     found: dict[str, Any] = json.loads(run.stdout)

@@ -8,6 +8,7 @@ import pytest
 
 from emulator import Emulator, Pool
 from tests.support.answers import records
+from tests.support.in_process import answer_in_process
 from tests.support.programs import emulator_config
 from tests.support.waiting import side_by_side
 
@@ -31,7 +32,7 @@ def test_groups_are_read_side_by_side(capfd: pytest.CaptureFixture[str]) -> None
 
 @pytest.mark.parametrize("operation", ["ListUserPools", "ListGroups", "ListUsersInGroup"])
 def test_a_full_page_that_has_lost_its_token_is_asked_for_again(
-    operation: str, capfd: pytest.CaptureFixture[str]
+    operation: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing counts what is in these lists; a last page with room is believed."""
     pools = [Pool(0, number, f"us-east-1_M{number}") for number in range(61)]
@@ -44,9 +45,10 @@ def test_a_full_page_that_has_lost_its_token_is_asked_for_again(
             answer.pop("NextToken", None)
         return answer
 
-    with Emulator(pools=pools, amend=amend) as emulator:
-        config = emulator_config(emulator, user_pool_ids=["us-east-1_*"])
-        assert len(records(config, capfd, "group_memberships")) == 122
+    emulator = Emulator(pools=pools, amend=amend)
+    answer_in_process(emulator, monkeypatch)
+    config = emulator_config(emulator, user_pool_ids=["us-east-1_*"])
+    assert len(records(config, capfd, "group_memberships")) == 122
 
 
 @pytest.mark.slow

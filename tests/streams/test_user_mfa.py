@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from tap_cognito.errors import AccessDeniedError, TapCognitoError
 from tap_cognito.tap import TapCognito
 from tests.support.answers import answered, records
 from tests.support.catalogs import selected
+from tests.support.in_process import answer_in_process
 from tests.support.listings import details, pool_of
 from tests.support.messages import messages_of
 from tests.support.programs import emulator_config
@@ -36,6 +38,13 @@ def read(
     return records(emulator_config(emulator, **settings), capfd, "user_mfa")
 
 
+@functools.cache
+def rows_of(users: int) -> list[dict[str, Any]]:
+    """The records of a pool of so many users, by what boto3 answers."""
+    with Emulator(Pool(users)) as serving:
+        return answered(serving, "user_mfa")
+
+
 def test_sixteen_users_are_asked_for_side_by_side(capfd: pytest.CaptureFixture[str]) -> None:
     """However long the round trip is, sixteen requests are under way at a time, and no more."""
     respond = side_by_side(OPERATION, 16)
@@ -47,13 +56,16 @@ def test_sixteen_users_are_asked_for_side_by_side(capfd: pytest.CaptureFixture[s
     assert max(counts) == 16
 
 
-def test_users_do_not_pile_up(capfd: pytest.CaptureFixture[str]) -> None:
+def test_users_do_not_pile_up(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The next page of users is requested when few of the page before are left.
 
     These are the requests under way, and as many for the time that the page takes.
     """
-    with Emulator(Pool(600)) as emulator:
-        read(emulator, capfd)
+    emulator = Emulator(Pool(600))
+    answer_in_process(emulator, monkeypatch)
+    read(emulator, capfd)
     waiting, most = 0, 0
     for request in emulator.log.requests:
         waiting += {"ListUsers": 60, OPERATION: -1}.get(request.operation, 0)
@@ -108,23 +120,26 @@ FAULTS: dict[str, Mapping[str, Any]] = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_each_user_comes_once(fault: str, capfd: pytest.CaptureFixture[str]) -> None:
+def test_each_user_comes_once(
+    fault: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whatever happens to the listing, each user is asked for once and sent once."""
-    with Emulator(Pool(400)) as emulator:
-        rows = answered(emulator, "user_mfa")
-        for name, value in FAULTS[fault].items():
-            setattr(emulator, name, value)
-        assert read(emulator, capfd) == rows
-        assert emulator.log.count(OPERATION) == 400
+    emulator = Emulator(Pool(400), **FAULTS[fault])
+    answer_in_process(emulator, monkeypatch)
+    assert read(emulator, capfd) == rows_of(400)
+    assert emulator.log.count(OPERATION) == 400
 
 
-def test_a_filter_decides_who_is_asked_for(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_filter_decides_who_is_asked_for(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With `user_filter` only its users are read, and the estimate isn't requested."""
-    with Emulator(Pool(300)) as emulator:
-        names = {user["Username"] for user in emulator.pool.users() if not user["Enabled"]}
-        rows = [row for row in answered(emulator, "user_mfa") if row["username"] in names]
-        assert read(emulator, capfd, user_filter='status = "Disabled"') == rows
-        assert emulator.log.by_operation().keys() == {"ListUsers", OPERATION}
+    emulator = Emulator(Pool(400))
+    answer_in_process(emulator, monkeypatch)
+    names = {user["Username"] for user in emulator.pool.users() if not user["Enabled"]}
+    rows = [row for row in rows_of(400) if row["username"] in names]
+    assert read(emulator, capfd, user_filter='status = "Disabled"') == rows
+    assert emulator.log.by_operation().keys() == {"ListUsers", OPERATION}
     assert rows
 
 

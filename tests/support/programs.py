@@ -73,12 +73,13 @@ def run_forked(
     command: Sequence[str | Path],
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
+    imports: tuple[str, ...] = (),
 ) -> subprocess.CompletedProcess[str]:
-    """Run a Python program to its end, with nothing of the machine's AWS."""
+    """Run a Python program to its end, with nothing of the machine's AWS; `imports` as `Forked`."""
     with ExitStack() as stack:
         nothing = stack.enter_context(Path(os.devnull).open())
         stdout, stderr = (stack.enter_context(_scratch()) for _ in range(2))
-        run = start(stack, command, env, nothing, stdout, stderr, cwd=cwd)
+        run = start(stack, command, env, nothing, stdout, stderr, cwd=cwd, imports=imports)
         status = run.wait(TIMEOUT)
         return subprocess.CompletedProcess(command, status, _content(stdout), _content(stderr))
 
