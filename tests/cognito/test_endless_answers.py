@@ -138,6 +138,7 @@ def endless(operation: str, _: Any, carry_out: Any) -> str:
     return json.dumps(answer)
 
 
+@pytest.mark.usefixtures("_unlimited")
 def test_a_list_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of pools and groups no more are kept than ten times what AWS allows."""
     for module in (listing, pools, source):

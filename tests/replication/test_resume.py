@@ -11,8 +11,8 @@ import random
 import time
 from collections import Counter
 from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
-from unittest.mock import Mock
 
 import pytest
 from hypothesis import given, settings
@@ -538,10 +538,10 @@ def test_the_volume_of_states_is_bounded(monkeypatch: pytest.MonkeyPatch) -> Non
         own, {"bookmarks": {"users": own}}, lambda state: sizes.append(len(json.dumps(state)))
     )
     pool_ids = [f"us-east-1_Pool{number:05}" for number in range(10_000)]
-    scan = ResumableScan(scope, state, pool_ids, logging.getLogger())
+    scan: Any = ResumableScan(scope, state, pool_ids, logging.getLogger())
     for number, pool_id in enumerate(pool_ids, 1):
         now = next(clock)
-        scan.update(Mock(pool_id=pool_id), is_last=True)
+        scan.update(SimpleNamespace(pool_id=pool_id, checkpoint=Checkpoint()), is_last=True)
         if number == 500:
             assert len(sizes) == number + 1
     assert sum(sizes) <= 1.3 * 65_536 * now
