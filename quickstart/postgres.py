@@ -40,10 +40,11 @@ _GUARD = """
 import os, shutil, sys
 sys.stdin.read()
 os.kill(int(sys.argv[1]), int(sys.argv[2]))
-while os.path.exists(sys.argv[3]):
-    shutil.rmtree(sys.argv[3], ignore_errors=True)
+for folder in sys.argv[3:]:
+    while os.path.exists(folder):
+        shutil.rmtree(folder, ignore_errors=True)
 """
-"""A program that ends the server and removes its folder when its input ends, as it does when this
+"""A program that ends the server and removes its folders when its input ends, as it does when this
 process is killed."""
 
 
@@ -70,20 +71,23 @@ class Postgres:
 
 
 @contextmanager
-def serve() -> Iterator[Postgres]:
+def serve(parent: Path | None = None) -> Iterator[Postgres]:
     """Run a server between entry and exit, with a data folder that is removed at the end.
+
+    Args:
+        parent: Where to make the data folder, by default among other temporary files.
 
     Raises:
         PostgresError: If it doesn't start, for example because the user id has no name.
     """
     with ExitStack() as stack:
-        folder = stopping.folder(stack)
-        programs, owner = _programs(folder)
+        folder, copies = stopping.folder(stack, parent), stopping.folder(stack)
+        programs, owner = _programs(copies)
         password_file = folder / "password"
         password_file.write_text(secrets.token_hex(16))
         if owner:
             # Postgres refuses to run as root.
-            for path in (folder, password_file):
+            for path in (folder, copies, password_file):
                 shutil.chown(path, owner["user"])
         options: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, **owner}
         data = folder / "data"
@@ -121,8 +125,8 @@ def serve() -> Iterator[Postgres]:
             raise PostgresError(f"Postgres didn't start: {(folder / 'log').read_text()}")
         read, write = os.pipe()
         stack.callback(os.close, write)
-        guard = [sys.executable, "-ISc", _GUARD, str(server.pid), str(int(_STOP)), str(folder)]
-        stopping.start(stack, guard, stdin=read)
+        guard = [sys.executable, "-ISc", _GUARD, str(server.pid), str(int(_STOP))]
+        stopping.start(stack, [*guard, folder, copies], stdin=read)
         os.close(read)
         yield postgres
 

@@ -57,10 +57,10 @@ def defer_signals() -> Iterator[None]:
             signal.raise_signal(pending[0])
 
 
-def folder(stack: ExitStack) -> Path:
-    """Make a temporary folder that is removed when the stack closes."""
+def folder(stack: ExitStack, parent: Path | None = None) -> Path:
+    """Make a temporary folder, in the usual place or another, that goes when the stack closes."""
     with defer_signals():
-        made = Path(tempfile.mkdtemp(prefix="tap-cognito-"))
+        made = Path(tempfile.mkdtemp(prefix="tap-cognito-", dir=parent))
         stack.callback(defer_signals()(shutil.rmtree), made, ignore_errors=True)
     return made.resolve()
 

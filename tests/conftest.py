@@ -19,7 +19,7 @@ from tests.support.botocore_once import prepare_botocore
 from tests.support.clocks import UNLIMITED
 from tests.support.identities import SecretStores, secret_stores
 from tests.support.selection import Scheduling, mark, note_programs, stays_in_process, turn
-from tests.support.tables import Database
+from tests.support.tables import Database, memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,17 +97,19 @@ def _unlimited(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """One Postgres server for all tests."""
-    with embedded.serve() as server:
+    with embedded.serve(memory()) as server:
         yield server
 
 
 @pytest.fixture
-def database(postgres: Postgres) -> Database:
+def database(postgres: Postgres) -> Iterator[Database]:
     """A database of the test's own."""
     fresh = Database(f"test_{next(_numbers)}", postgres)
     with postgres.connect() as connection:
-        connection.execute(f"create database {fresh.name}".encode())
-    return fresh
+        # A copy of files, which are in memory, and not of their content in the log too.
+        connection.execute(f"create database {fresh.name} strategy file_copy".encode())
+        yield fresh
+        connection.execute(f"drop database {fresh.name} with (force)".encode())
 
 
 @pytest.fixture(scope="session")

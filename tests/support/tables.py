@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from quickstart import pool
@@ -15,6 +18,8 @@ if TYPE_CHECKING:
 
     from quickstart.postgres import Postgres
 
+_SPACE = 1 << 30
+"""Bytes that the databases of all processes of the tests may take."""
 COLUMNS = ("username", "email", "status", "enabled", "created_at", "updated_at", "attributes")
 
 
@@ -63,6 +68,14 @@ class Database:
                 "= 'cognito' and table_name = 'users' order by ordinal_position"
             )
         ]
+
+
+def memory() -> Path | None:
+    """Return a folder in memory with space for databases: each is hundreds of files."""
+    folder = Path("/dev/shm")  # noqa: S108 - for a folder of our own, by `mkdtemp`
+    if not os.access(folder, os.W_OK) or shutil.disk_usage(folder).free < _SPACE:
+        return None
+    return folder
 
 
 def wire_row(user: Mapping[str, Any], *, attributes_as_list: bool = False) -> tuple[Any, ...]:
