@@ -272,7 +272,7 @@ def test_any_region_has_digits_of_its_own() -> None:
 @pytest.mark.parametrize("length", [1, 2, 3, 5, 12])
 def test_segments_of_several_digits_are_the_pool(sub_format: SubFormat, length: int) -> None:
     """However long the prefixes, segments return each user once, in the order of creation."""
-    pool = Pool(3_000, sub_format=sub_format)
+    pool = Pool(1_000, sub_format=sub_format)
     for gone in pool.sample(0.1):
         pool.delete(gone)
     for _ in range(50):

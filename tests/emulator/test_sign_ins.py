@@ -205,15 +205,14 @@ def test_events_come_newest_first(emulator: Emulator) -> None:
 
 def test_users_sign_in_by_all_factors(emulator: Emulator) -> None:
     """Passkeys with and without password, codes and apps; a provider's users by nothing here."""
-    found = set()
+    found, cognito = set(), client(emulator)
     for user in emulator.pool.users():
-        answer = ask(emulator, "AdminGetUserAuthFactors", Username=user["Username"])
+        named = {"UserPoolId": emulator.pool.id, "Username": user["Username"]}
+        answer = cognito.admin_get_user_auth_factors(**named)
         factors = answer["ConfiguredUserAuthFactors"]
         assert not factors or user["UserStatus"] != "EXTERNAL_PROVIDER"
         assert answer["Username"] == user["Username"]
-        known = client(emulator).admin_get_user(
-            UserPoolId=emulator.pool.id, Username=user["Username"]
-        )
+        known = cognito.admin_get_user(**named)
         assert answer.get("UserMFASettingList") == known.get("UserMFASettingList")
         found.add(tuple(factors))
     alone = {"PASSWORD", "WEB_AUTHN", "EMAIL_OTP", "SMS_OTP", "SOFTWARE_TOKEN"}

@@ -17,11 +17,7 @@ import pytest
 import yaml
 
 import tap_cognito
-from emulator import Emulator, Pool
-from tap_cognito.tap import TapCognito
-from tests.support.catalogs import selected
 from tests.support.paths import ROOT
-from tests.support.programs import emulator_config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -114,22 +110,6 @@ def test_every_operation_is_read_only_and_has_its_permission_documented() -> Non
     for name in operations():
         assert name.startswith(("List", "Describe", "Get", "AdminGet", "AdminList"))
         assert re.search(rf"\bcognito-idp:{name}\b", STREAMS + SECURITY)
-
-
-@pytest.mark.usefixtures("_unlimited")
-@pytest.mark.parametrize("stream", sorted(TapCognito(config={"user_pool_id": "a_1"}).streams))
-def test_the_documented_policy_of_a_stream_is_enough_and_the_least(
-    stream: str, capfd: pytest.CaptureFixture[str]
-) -> None:
-    """Read alone, a stream calls exactly the operations that its row lists."""
-    (row,) = re.findall(rf"(?m)^\| \[`{stream}`\]\(#{stream}\) \| .*? \| (.*) \|$", STREAMS)
-    granted = set(re.findall(r"`(cognito-idp:\w+)`", row))
-    with Emulator(Pool(200)) as emulator:
-        config = emulator_config(emulator)
-        TapCognito(config=config, catalog=selected(stream, config=config)).sync_all()
-        called = {f"cognito-idp:{name}" for name in emulator.log.by_operation()}
-    assert '"RECORD"' in capfd.readouterr().out
-    assert granted == called
 
 
 def test_a_policy_is_for_one_pool_where_aws_lets_it_be() -> None:

@@ -83,7 +83,7 @@ def test_a_map_that_works_is_accepted(maps: dict[str, Any]) -> None:
         ({"users": {"new": "'" + "a" * 20_000 + "'"}}, "for `new` of more than 10,000 characters"),
         ({"users" * 100_000: None}, "names a stream that doesn't exist: there are"),
     ],
-    ids=repr,
+    ids=lambda given: repr(given)[:80],
 )
 def test_a_map_that_cannot_work_is_refused(maps: dict[str, Any], problem: str) -> None:
     """The line names the setting and the stream, and repeats no expression."""

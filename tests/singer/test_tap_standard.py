@@ -12,6 +12,7 @@ from emulator import Emulator, Pool
 from tap_cognito.streams import NAMES
 from tap_cognito.tap import TapCognito
 from tests.support.catalogs import selected
+from tests.support.in_process import answer_in_process
 from tests.support.programs import emulator_config
 
 if TYPE_CHECKING:
@@ -23,7 +24,9 @@ _config: dict[str, Any] = {"user_pool_id": "us-east-1_Replaced"}
 @pytest.fixture(scope="module", autouse=True)
 def _pool() -> Iterator[None]:
     # The class keeps the dictionary, and reads it when its tests run.
-    with Emulator(Pool(130)) as emulator, pytest.MonkeyPatch.context() as patch:
+    emulator = Emulator(Pool(130))
+    with pytest.MonkeyPatch.context() as patch:
+        answer_in_process(emulator, patch)
         # RFC 3339 wants an offset, which would be wrong in a database with another time zone.
         checkers = DEFAULT_JSONSCHEMA_VALIDATOR.FORMAT_CHECKER.checkers
         is_date_time = checkers["date-time"][0]
