@@ -177,7 +177,7 @@ class UserDetails(Source):
         self._next_page = None
         self._end.receive(page)
         # With a token, so that they are remembered after the end.
-        users = self._sent.add(listing, page._replace(token=page.token or ""))
+        users = self._sent.add(listing, page._replace(token=""))
         self._filter.receive(users)
         self._count += len(users)
         self._request([user["Username"] for user in users])

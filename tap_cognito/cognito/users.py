@@ -156,7 +156,7 @@ class UserListings(Source):
         self._filter.receive(page.items)
         self._end.receive(page)
         # With a token, so that they are remembered after the end.
-        self._send(self._plain, page._replace(token=page.token or ""))
+        self._send(self._plain, page._replace(token=""))
         if page.token is None and self._is_divisible:
             self._prove_end()
 

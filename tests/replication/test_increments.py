@@ -200,6 +200,13 @@ def test_the_start_date_is_honoured(
     assert 0 < len(run.names) < 700
 
 
+def test_the_key_of_increments_need_not_be_named(source: Source) -> None:
+    """A stream has only one; the SCHEMA message says which."""
+    by_method = selected("users", replication={"replication_method": "INCREMENTAL"})
+    (schema,) = of_type(source.run(entry=by_method).messages, "SCHEMA")
+    assert schema["bookmark_properties"] == ["updated_at"]
+
+
 def test_a_user_without_a_date_is_always_sent(capfdbinary: Capture) -> None:
     """A user without a date of change is sent every time; the bookmark is that of the others."""
     users = list(Pool(3).users())

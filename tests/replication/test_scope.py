@@ -114,6 +114,7 @@ SALTED = {
         ({"stream_maps": {"users": {"__filter__": "enabled"}}}, {}, "which rows"),
         ({}, {"stream_maps": {"users": {"__alias__": "people"}}}, "the table"),
         ({}, {"stream_maps": {"people": {"__source__": "users"}}}, "the table"),
+        ({}, {"stream_maps": {"people": {"__source__": "users"}, "users": None}}, "the table"),
         ({}, {"stream_maps": {"users": {"email": "md5(username)"}}}, "the columns"),
         ({}, {"attributes_format": "list"}, "the columns"),
         ({"attributes_include": ["sub"]}, {"attributes_include": ["sub", "email"]}, "the columns"),

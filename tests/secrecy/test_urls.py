@@ -48,6 +48,7 @@ def test_scheme_host_and_port_are_shown(url: str, shown: str | None) -> None:
         ("localhost.example.com", False),
         ("10.0.0.1", False),
         ("moto", False),
+        ("", False),
     ],
 )
 def test_loopback_is_this_machine(host: str, expected: bool) -> None:
