@@ -36,6 +36,8 @@ def pytest_configure() -> None:
     """
     forget_settings()
     os.environ.pop("REQUESTS_CA_BUNDLE", None)
+    # As for pytest itself: the SDK's warning, which would be a line of each program.
+    os.environ["PYTHONWARNINGS"] = "ignore:Python 3.10 reached its end of life"
     note_programs()
     prepare_botocore()
     signal.signal(signal.SIGTERM, signal.default_int_handler)

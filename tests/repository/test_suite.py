@@ -65,6 +65,7 @@ def run(
     what = [*option, code] if option else [str(script)]
     paths[0].write_text("the input")
     env = {"LC_ALL": "C.UTF-8", "PATH": os.defpath, "TZ": "Asia/Tokyo", "SECRET": "ä\n"}
+    env["PYTHONWARNINGS"] = os.environ["PYTHONWARNINGS"]
     with paths[0].open() as stdin, paths[1].open("w") as stdout, paths[2].open("w") as stderr:
         command = [sys.executable, *what, "an argument"]
         with start(command, env=env, stdin=stdin, stdout=stdout, stderr=stderr) as program:
