@@ -225,9 +225,8 @@ def test_a_machine_with_few_threads_left_reads_fewer_listings_at_a_time(
     names = [item["name"] for batch in batches for item in batch.records]
     assert sorted(names) == sorted("abcdefghijklmnopqrstuvwxyz")
     assert most() == limit
-    assert (
-        "raise its limit of processes (pids.max, ulimit -u). Fewer listings than 16" in caplog.text
-    )
+    said = "raise its limit of processes (pids.max, ulimit -u). Fewer listings than 16"
+    assert 1 <= caplog.text.count(said) <= len(regions)
 
 
 def limit_threads(

@@ -96,6 +96,13 @@ def test_users_in_the_order_of_their_sub_do_not_mislead(zeros: int) -> None:
     assert sorted(map(len, divide("", first, 2))) == [2] * 256
 
 
+def test_a_digit_of_a_third_of_the_users_is_not_common() -> None:
+    """More than a third have a digit that segments aren't divided by."""
+    subs = [f"0{number % 3}{number % 16:x}" for number in range(30)]
+    assert "00" in divide("", subs, 2)
+    assert "00f" in divide("", [*subs, "00f"], 2)
+
+
 def test_no_segment_is_divided_behind_the_first_hyphen() -> None:
     """However often a segment is divided, each `sub` begins with one of the prefixes."""
     subs = [f"0000000{digit}-4000" for digit in DIGITS]

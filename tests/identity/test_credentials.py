@@ -563,6 +563,23 @@ def test_a_refresh_that_fails_during_a_run_is_one_line_about_credentials(
     assert not [secret for secret in (*PLANTED, "planted") if secret in run.stderr]
 
 
+@pytest.mark.parametrize("settings", [{}, PAIR], ids=["default", "keys"])
+def test_a_shared_file_that_cannot_be_parsed_is_a_refusal(
+    settings: dict[str, str],
+    tmp_path: Path,
+    emulator: Emulator,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also where the keys are in the settings: it would fail each client."""
+    shared = tmp_path / "config"
+    shared.write_text("[default\nplanted=1")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(shared))
+    given = {**config(emulator), **dict.fromkeys(PAIR), **settings}
+    with pytest.raises(CredentialsError, match="a file can't be parsed") as raised:
+        TapCognito(config=given).find_pools()
+    assert "planted" not in str(raised.value)
+
+
 # Over HTTP
 
 
@@ -888,6 +905,7 @@ BROKEN_VAULTS: dict[str, tuple[Callable[[SecretStores], str], str]] = {
     "a password with / after digits": (with_password("1/planted"), UNESCAPED),
     "a password with %": (with_password("planted%pa55"), UNESCAPED),
     "a password with / and @": (with_password("S3cr/etPassw0rd@"), UNESCAPED),
+    "a user and a password alone": (lambda _: "postgresql://reader:planted/postgres", UNESCAPED),
     "itself in Vault": (
         lambda stores: stores.places["supabase-vault", "vault_url"],
         "set `vault_url` to the database that holds Supabase Vault",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from emulator import Emulator, Pool, tokens
+from tap_cognito.cognito.details import OlderFollow
 from tap_cognito.errors import TapCognitoError
 from tap_cognito.tap import TapCognito
 from tests.support.catalogs import selected
@@ -95,6 +96,15 @@ def source(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -
     with Emulator(Pool(10), page_sizes={OPERATION: 2}) as emulator:
         answer_in_process(emulator, monkeypatch)
         yield Source(emulator, capfd)
+
+
+def test_events_of_one_moment_are_in_order() -> None:
+    """Pages that end with an older one need no further page, those of one moment included."""
+    moments = [datetime(2026, 1, day, tzinfo=timezone.utc) for day in (1, 2, 3)]
+    before, since, after = ({"CreationDate": moment} for moment in moments)
+    assert OlderFollow("CreationDate", moments[1])([after, after, before])
+    assert not OlderFollow("CreationDate", moments[1])([after, since, since])
+    assert not OlderFollow("CreationDate", moments[1])([since, after, before])
 
 
 def test_only_what_is_newer_is_requested_and_sent(source: Source) -> None:

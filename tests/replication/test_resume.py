@@ -598,6 +598,7 @@ def test_a_damaged_scan_is_never_half_used(capfdbinary: Capture) -> None:
     ("pool_id", "progress", "is_sound"),
     [
         ("b", Checkpoint(frozenset({"0", "f"}), tuple(DIGITS), 7), True),
+        ("b", Checkpoint(frozenset(DIGITS), tuple(DIGITS), 7), True),
         ("b", Checkpoint(frozenset({"0"}), tuple(DIGITS), -1), False),
         ("b", Checkpoint(frozenset({"g"}), tuple(DIGITS), 7), False),
         ("b", Checkpoint(frozenset({"0"}), tuple(DIGITS[:-1]), 7), False),

@@ -244,6 +244,15 @@ def test_the_order_of_a_key_is_not_the_catalogs() -> None:
     assert list(tap.streams["groups"].primary_keys) == ["user_pool_id", "group_name"]
 
 
+def test_a_type_may_be_one_text(emulator: Emulator, capfd: pytest.CaptureFixture[str]) -> None:
+    """`"type": "string"` says what `["string"]` does."""
+    capfd.readouterr()
+    catalog = {"streams": [with_column("username", type="string")]}
+    TapCognito(config=emulator_config(emulator), catalog=catalog).sync_all()
+    message = json.loads(capfd.readouterr().out.splitlines()[0])
+    assert message["schema"]["properties"]["username"]["type"] == ["string"]
+
+
 @pytest.mark.parametrize(
     ("schema", "wanted"),
     [
