@@ -235,7 +235,7 @@ def items_of(
         raise malformed(operation, f"{result or 'an answer'} without {key}")
     if key and any(len(item[key]) > _LONGEST_KEY for item in items):
         raise malformed(operation, f"{key} is too long")
-    if operation == "ListUsers" and not all(map(_has_attributes, items)):
+    if not all(map(_has_attributes, items)):
         raise malformed(operation, "attributes of another form")
     for item in items:
         for name in _DATES & item.keys():

@@ -208,7 +208,6 @@ class UserListings(Source):
     def _receive_probe(self, listing: Listing, page: Page) -> None:
         """Decide by one segment's first page whether the pool is worth dividing."""
         self._proofs = SegmentProofs(self._first.items)
-        self._proofs.receive(DIGITS[0], page)
         if page.token is None and len(page.items) * len(DIGITS) <= _SMALL_POOL:
             self._end.expect(page.items)
             self._continue_plain()

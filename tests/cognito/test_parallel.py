@@ -71,6 +71,16 @@ class Large(Endless):
         yield from super().read(cancel)
 
 
+class Unreadable(Scripted):
+    """A listing with a large page that can't be read."""
+
+    def read(self, _: threading.Event) -> Iterator[Page]:
+        """Take the turn, and fail."""
+        large_responses.check(large_responses.LARGE_BYTES + 1)
+        self.begun.set()
+        raise KeyError(self.name)
+
+
 class Waiting(Scripted):
     """A listing with a large page that waits for its turn."""
 
@@ -79,6 +89,8 @@ class Waiting(Scripted):
         given_up = threading.Event()
         timer = threading.Timer(PATIENCE, given_up.set)
         timer.start()
+        if self.after:
+            self.after.wait(PATIENCE)
         try:
             large_responses.wait(given_up)
         except Cancelled:
@@ -202,6 +214,13 @@ def test_a_large_page_that_nobody_wants_holds_up_no_other() -> None:
     after_failing = Scripted("b", large.begun)
     source = Script(after_failing, b=Step([], [after]))  # type: ignore[list-item]
     assert sorted(read(failing, source)) == [("b", False), ("failed", True), ("x", True)]
+
+
+def test_a_large_page_that_cannot_be_read_holds_up_no_other() -> None:
+    """The turn of a listing that fails with a large page goes to the next one."""
+    failing, after = Unreadable("a"), Waiting("x")
+    after.after = failing.begun
+    assert sorted(read(Script(failing), Script(after))) == [("'a'", True), ("x", True)]
 
 
 def test_a_machine_without_threads_left_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

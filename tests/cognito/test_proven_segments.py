@@ -163,8 +163,11 @@ def test_segments_that_cost_too_much_are_given_up(caplog: pytest.LogCaptureFixtu
     """Behind a filter that is applied after paging, at most twice the plain requests are made."""
     size = 6_000
     with Emulator(Pool(size), filter_after_paging=True) as emulator:
-        assert usernames(scan(emulator)) == usernames(list(emulator.pool.users()))
+        source = UserListings(pool_of(emulator))
+        found = list(itertools.chain(*read([source])))
+        assert usernames(found) == usernames(list(emulator.pool.users()))
         assert emulator.log.count("ListUsers") <= 2 * size / PAGE_SIZE
+    assert not source.checkpoint.segments
     (warning,) = warnings(caplog)
     assert "filters after it has cut the pages" in warning or "has cut the pages" in warning
 

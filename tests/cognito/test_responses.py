@@ -11,6 +11,7 @@ import socketserver
 import sys
 import threading
 import time
+from datetime import datetime, timezone
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -121,7 +122,8 @@ def test_dates_come_as_numbers_or_text() -> None:
     ]
     with answering(json.dumps({"Users": users})) as emulator:
         (found,) = pages(served_pool(emulator))
-    assert {user["UserCreateDate"].timestamp() for user in found} == {DATE}
+    moment = datetime.fromtimestamp(DATE, timezone.utc)
+    assert {user["UserCreateDate"] for user in found} == {moment}
 
 
 @pytest.mark.parametrize(("more", "milliseconds"), [(0.0004, 0), (0.0006, 1), (0.9996, 1_000)])

@@ -96,6 +96,11 @@ def test_users_in_the_order_of_their_sub_do_not_mislead(zeros: int) -> None:
     assert sorted(map(len, divide("", first, 2))) == [2] * 256
 
 
+def test_prefixes_that_overlap_are_no_partition() -> None:
+    """Not even if together they are as many as one."""
+    assert not is_partition((*DIGITS[:-1], *(f"0{digit}" for digit in DIGITS)))
+
+
 def test_a_digit_of_a_third_of_the_users_is_not_common() -> None:
     """More than a third have a digit that segments aren't divided by."""
     subs = [f"0{number % 3}{number % 16:x}" for number in range(30)]

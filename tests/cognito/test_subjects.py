@@ -10,6 +10,7 @@ import pytest
 from emulator import Emulator, Pool
 from emulator.errors import ApiError
 from tap_cognito.cognito.details import Alternatives, Detail
+from tap_cognito.cognito.filters import FilterCheck
 from tap_cognito.cognito.source import OneListing
 from tap_cognito.cognito.user_details import UserDetails
 from tap_cognito.errors import TapCognitoError
@@ -227,6 +228,12 @@ def test_every_spelling_of_a_filter_is_understood(user_filter: str) -> None:
     """What the service matches isn't taken for ignored, whatever case and quotes the filter has."""
     with Emulator(Pool(300)) as emulator:
         scan(emulator, user_filter=user_filter)
+
+
+def test_a_user_without_attributes_matches_no_filter_of_them() -> None:
+    """Who comes all the same shows that the endpoint ignores the filter."""
+    with pytest.raises(TapCognitoError, match="don't match `user_filter`"):
+        FilterCheck('email = "ada@example.com"').receive([{"Username": "ada"}])
 
 
 @pytest.mark.parametrize("null", ["NextToken", "PaginationToken"])

@@ -121,6 +121,17 @@ def test_a_setting_of_the_profile_that_boto3_refuses_is_named(
     assert refusal().startswith(words)
 
 
+def test_a_variable_is_named_before_the_setting_that_it_replaces(
+    variable: Callable[[str], str], tmp_path: Path
+) -> None:
+    """boto3 doesn't look at the profile's where the variable is set."""
+    shared = tmp_path / "config"
+    shared.write_text("[default]\ndefaults_mode = standard\n")
+    variable(f"AWS_CONFIG_FILE={shared}")
+    variable("AWS_DEFAULTS_MODE=fast")
+    assert refusal().startswith("AWS_DEFAULTS_MODE has a value that")
+
+
 @pytest.mark.parametrize("url", ["https://localhost:99999", "https://localhost:port"])
 def test_an_endpoint_of_the_environment_that_is_no_url_is_named(
     url: str, variable: Callable[[str], str]

@@ -372,6 +372,14 @@ def test_a_role_that_is_refused_in_mid_run_is_one_line(
     assert not [secret for secret in PLANTED if secret in text]
 
 
+def test_where_neither_setting_nor_pool_names_a_region_the_environment_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As for all that uses boto3."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    assert create_session({"user_pool_id": "local_abc", **PAIR}).region_name == "eu-west-1"
+
+
 @pytest.mark.parametrize("pool_id", ["us-east-1_AbCdEf", "local_abc"])
 def test_the_region_of_the_settings_is_where_everything_is_asked(pool_id: str) -> None:
     """Cognito and all else, whatever the id of the pool begins with."""

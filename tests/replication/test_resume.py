@@ -453,6 +453,16 @@ def first_part(source: Source) -> Messages:
     return whole.cut(moments(whole, 1, seed=7)[0])
 
 
+def test_increments_of_another_start_are_not_resumed(capfdbinary: Capture) -> None:
+    """What was complete lacks the users who were changed between the two dates."""
+    with Emulator(Pool(700)) as emulator:
+        source = Source(emulator, capfdbinary, "increments", "users")
+        whole = source.run(start_date="2024-01-01")
+        part = whole.cut(moments(whole, 1, seed=7)[0])
+        assert part.state
+        assert len(source.run(part.state).of("RECORD")) == 700
+
+
 @pytest.mark.parametrize(
     "change",
     [

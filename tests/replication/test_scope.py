@@ -270,7 +270,10 @@ def test_an_older_state_is_read_and_starts_over(
 
 @pytest.mark.parametrize("code", ["SomethingNewException", "InternalErrorException"])
 def test_a_pool_that_fails_for_good_does_not_keep_the_others_old(
-    capfdbinary: Capture, code: str, monkeypatch: pytest.MonkeyPatch
+    capfdbinary: Capture,
+    code: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """After its second failure in a row, each run reads all the others anew."""
     monkeypatch.setattr("tap_cognito.cognito.client.RETRY_SECONDS", 0.0)
@@ -282,6 +285,7 @@ def test_a_pool_that_fails_for_good_does_not_keep_the_others_old(
             state = reader.run(state, method="FULL_TABLE", fails="1 of 3 pools")
             asked.append(reader.pools)
         assert asked == [{A, B, C}, {B}, {A, B, C}, {A, B, C}]
+        assert sum(text.startswith("Resuming") for text in caplog.messages) == 1
         emulator.refused = {}
         state = reader.run(state, method="FULL_TABLE")
         assert reader.pools == {A, B, C}

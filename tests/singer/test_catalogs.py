@@ -10,7 +10,7 @@ import pytest
 from emulator import Emulator, Pool
 from tap_cognito.errors import TapCognitoError
 from tap_cognito.tap import TapCognito
-from tests.support.catalogs import ANY_POOL
+from tests.support.catalogs import ANY_POOL, selected
 from tests.support.messages import messages_of
 from tests.support.programs import emulator_config
 
@@ -242,6 +242,17 @@ def test_the_order_of_a_key_is_not_the_catalogs() -> None:
     made = said([], "groups", table_key_properties=["group_name", "user_pool_id"])
     tap = TapCognito(config=ANY_POOL, catalog={"streams": [made]})
     assert list(tap.streams["groups"].primary_keys) == ["user_pool_id", "group_name"]
+
+
+def test_a_key_is_said_to_be_sent_only_if_it_is_deselected(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A line of the log says which column comes all the same."""
+    caplog.set_level("INFO")
+    for without in ((), ("username",)):
+        TapCognito(config=ANY_POOL, catalog=selected("users", without=without))
+    said = [text for text in caplog.messages if "of the key" in text]
+    assert said == ["`users.username` is of the key: it is sent though not selected"]
 
 
 def test_a_type_may_be_one_text(emulator: Emulator, capfd: pytest.CaptureFixture[str]) -> None:

@@ -148,6 +148,7 @@ def test_any_bookmark_and_method_are_taken_or_refused(
         ("config", b"[]", "config.json must be a JSON object"),
         ("config", b'{"a": 1,}', "config.json isn't JSON"),
         ("catalog", b'{"streams": [1]}', "catalog.json isn't a Singer catalog, at `streams`"),
+        ("catalog", b"{}", "catalog.json isn't a Singer catalog, at its top"),
         ("catalog", b'{"streams": []}', "catalog.json has none of this tap's streams"),
         ("state", b"\xff", "state.json isn't JSON in UTF-8"),
         ("config", b'{"start_date": NaN}', "config.json isn't JSON"),

@@ -237,6 +237,7 @@ def test_a_name_that_is_changed_in_one_stream_is_not_sent_in_another(maps: dict[
         (PER_USER, {"people": {"__source__": "users", "username": HASHED}}),
         (PER_USER, {"users": {"email": None}}),
         (PER_USER, {"users": {"username": "self"}}),
+        (PER_USER, {"users": {"__key_properties__": ["email"]}}),
         (PER_USER, {"users": {"username": HASHED}, "user_*": "__NULL__", "group*": "__NULL__"}),
     ],
     ids=repr,

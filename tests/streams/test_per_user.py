@@ -223,6 +223,20 @@ def test_the_pace_is_announced(
     assert "the quota is that of the sign-ins" in line
 
 
+def test_a_long_run_is_announced_in_hours(
+    capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Ninety thousand users at 10 a second take two and a half hours."""
+    caplog.set_level("INFO")
+    pool = Pool(1)
+    pool.estimate = 90_000
+    with Emulator(pool) as emulator:
+        config = emulator_config(emulator, user_mfa_requests_per_second=10)
+        assert len(records(config, capfd, "user_mfa")) == 1
+    (line,) = (text for text in caplog.messages if "One request for each" in text)
+    assert "takes about 2.5 hours" in line
+
+
 def test_the_pace_of_many_pools_is_one_line(
     capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
