@@ -250,6 +250,16 @@ def test_names_that_are_treated_alike_or_on_purpose_are_sent(
 
 
 @pytest.mark.parametrize(
+    ("column", "shown"), [(None, "a column"), ("", "`__filter__`"), ("email", "`email`")]
+)
+def test_a_failure_shows_the_column_if_it_is_known(column: str | None, shown: str) -> None:
+    """The SDK's error doesn't say it, nor that it was a filter."""
+    assert f"the expression for {shown} of `users`" in explain_failure(
+        KeyError("planted"), "users", column
+    )
+
+
+@pytest.mark.parametrize(
     "expression",
     [
         "'%9999999999d' % 1",
