@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from emulator import Emulator, Pool
 from tap_cognito.cognito.checkpoint import Checkpoint
-from tap_cognito.cognito.estimates import agree, estimate_of, is_far_short, is_short
+from tap_cognito.cognito.estimates import PlainEnd, agree, estimate_of, is_far_short, is_short
 from tap_cognito.cognito.listing import Page
 from tap_cognito.cognito.segments import DIGITS
 from tap_cognito.cognito.users import UserListings
@@ -59,6 +61,16 @@ def test_users_who_came_need_no_estimate() -> None:
         found = list(read([UserListings(pool_of(emulator), prove_empty=True)]))
         assert sum(map(len, found)) == 130
         assert emulator.log.count("DescribeUserPool") == 1
+
+
+def test_a_page_with_room_after_an_empty_one_proves_nothing() -> None:
+    """The token behind it may have been lost; only a first page that isn't full is an end."""
+    users: list[dict[str, Any]] = [{"Username": str(number)} for number in range(30)]
+    first, second = PlainEnd(), PlainEnd()
+    first.receive(Page(users, None))
+    second.receive(Page([], "token"))
+    second.receive(Page(users, None))
+    assert (first.is_proven, second.is_proven) == (True, False)
 
 
 def test_one_page_with_room_is_all() -> None:

@@ -453,6 +453,14 @@ def first_part(source: Source) -> Messages:
     return whole.cut(moments(whole, 1, seed=7)[0])
 
 
+def test_a_start_date_plays_no_part_in_a_full_scan(capfdbinary: Capture) -> None:
+    """It is one of increments; a full scan goes on whatever it is."""
+    with Emulator(Pool(700)) as emulator:
+        source = Source(emulator, capfdbinary, "exact", "users")
+        rest = source.run(first_part(source).state, start_date="2024-01-01")
+        assert 0 < len(rest.of("RECORD")) < 700
+
+
 def test_increments_of_another_start_are_not_resumed(capfdbinary: Capture) -> None:
     """What was complete lacks the users who were changed between the two dates."""
     with Emulator(Pool(700)) as emulator:

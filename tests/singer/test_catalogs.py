@@ -255,6 +255,20 @@ def test_a_key_is_said_to_be_sent_only_if_it_is_deselected(
     assert said == ["`users.username` is of the key: it is sent though not selected"]
 
 
+def test_a_column_that_a_catalog_never_speaks_of_is_not_sent(
+    emulator: Emulator, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """As one that a later version of the tap has added."""
+    catalog = selected("users")
+    (users,) = catalog["streams"]
+    del users["schema"]["properties"]["email"]
+    users["metadata"] = [each for each in users["metadata"] if "email" not in each["breadcrumb"]]
+    capfd.readouterr()
+    TapCognito(config=emulator_config(emulator), catalog=catalog).sync_all()
+    message = json.loads(capfd.readouterr().out.splitlines()[0])
+    assert "email" not in message["schema"]["properties"]
+
+
 def test_a_type_may_be_one_text(emulator: Emulator, capfd: pytest.CaptureFixture[str]) -> None:
     """`"type": "string"` says what `["string"]` does."""
     capfd.readouterr()

@@ -218,7 +218,7 @@ def test_the_pace_is_announced(
     caplog.set_level("INFO")
     records(emulator_config(served), capfd, stream)
     (line,) = (text for text in caplog.messages if "One request for each of about 90 users" in text)
-    assert "at 500 a second" in line
+    assert "about 90 users, at 500 a second" in line
     assert "takes about 0 seconds" in line
     assert "the quota is that of the sign-ins" in line
 
