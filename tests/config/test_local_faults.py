@@ -410,6 +410,34 @@ def test_a_credential_process_that_fails_once_does_not_end_the_run(
     assert "planted" not in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("code", "is_bridged"),
+    [("Throttling", True), ("ServiceUnavailable", True), ("AccessDenied", False)],
+)
+def test_what_aws_refuses_to_renew_is_not_waited_for(code: str, *, is_bridged: bool) -> None:
+    """STS that is throttled or has a fault may renew later; one that denies won't."""
+
+    class Renewing:
+        method = "assume-role"
+        answers = iter([Credentials("a", "b").get_frozen_credentials()])
+
+        def get_frozen_credentials(self) -> Any:
+            for answer in self.answers:
+                return answer
+            status = {"HTTPStatusCode": 503 if code == "ServiceUnavailable" else 400}
+            answer: Any = {"Error": {"Code": code, "Message": ""}, "ResponseMetadata": status}
+            raise ClientError(answer, "AssumeRole")
+
+    source: Any = Renewing()
+    guarded = credentials._GuardedCredentials(source)  # noqa: SLF001 - what a session asks
+    first = guarded.get_frozen_credentials()
+    if is_bridged:
+        assert guarded.get_frozen_credentials() == first
+    else:
+        with pytest.raises(TapCognitoError, match=code):
+            guarded.get_frozen_credentials()
+
+
 def test_credentials_that_have_expired_end_the_run() -> None:
     """A failure to renew is only bridged while the last credentials are valid."""
 
