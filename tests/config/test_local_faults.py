@@ -422,8 +422,8 @@ def test_what_aws_refuses_to_renew_is_not_waited_for(code: str, *, is_bridged: b
         answers = iter([Credentials("a", "b").get_frozen_credentials()])
 
         def get_frozen_credentials(self) -> Any:
-            for answer in self.answers:
-                return answer
+            for given in self.answers:
+                return given
             status = {"HTTPStatusCode": 503 if code == "ServiceUnavailable" else 400}
             answer: Any = {"Error": {"Code": code, "Message": ""}, "ResponseMetadata": status}
             raise ClientError(answer, "AssumeRole")

@@ -786,7 +786,7 @@ def test_the_connection_test_tries_what_is_selected(tmp_path: Path, action: str 
         run = run_tap(emulator_config(emulator), "--test", "--catalog", catalog)
         assert emulator.log.by_operation().keys() <= {"ListUsers", "ListGroups", "DescribeUserPool"}
     users, groups = "users: ok, by cognito-idp:ListUsers", "groups: ok, by cognito-idp:ListGroups"
-    lines = run.stdout.splitlines()
+    lines = [line.partition(";")[0] for line in run.stdout.splitlines()]
     assert (users in lines) == (action != "ListUsers")
     assert (groups in lines) == (action != "ListGroups")
     assert ("has about 3 users" in run.stdout) == (action in {None, "ListGroups"})
