@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+import weakref
+from typing import TYPE_CHECKING, Any
 
 from botocore import client, hooks, session
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
 
 
 def prepare_botocore() -> None:
@@ -15,14 +19,15 @@ def prepare_botocore() -> None:
     done by replacing what isn't public.
     """
     session.create_loader = functools.cache(session.create_loader)
-    _once(client.ClientCreator, "_create_client_class")  # by the name of the service
-    _once(hooks.BaseEventHooks, "_verify_accept_kwargs")  # by the handler
-    _once(hooks.EventAliaser, "_alias_event_name")  # by the event
+    _once(client.ClientCreator, "_create_client_class", {})  # by the name of the service
+    _once(hooks.EventAliaser, "_alias_event_name", {})  # by the event
+    # By the handler, which isn't kept: it may hold a client, and its connections.
+    _once(hooks.BaseEventHooks, "_verify_accept_kwargs", weakref.WeakKeyDictionary())
 
 
-def _once(owner: Any, method: str) -> None:
+def _once(owner: Any, method: str, found: MutableMapping[Any, Any]) -> None:
     """Let a method be called once for each value of its first argument."""
-    call, found = getattr(owner, method), {}
+    call = getattr(owner, method)
 
     def call_once(self: Any, subject: Any, *others: Any) -> Any:
         if subject not in found:
