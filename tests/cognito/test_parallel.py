@@ -218,8 +218,8 @@ def test_a_large_page_that_nobody_wants_holds_up_no_other() -> None:
 
 def test_a_large_page_that_cannot_be_read_holds_up_no_other() -> None:
     """The turn of a listing that fails with a large page goes to the next one."""
-    failing, after = Unreadable("a"), Waiting("x")
-    after.after = failing.begun
+    failing = Unreadable("a")
+    after = Waiting("x", failing.begun)
     assert sorted(read(Script(failing), Script(after))) == [("'a'", True), ("x", True)]
 
 

@@ -244,6 +244,17 @@ def test_the_order_of_a_key_is_not_the_catalogs() -> None:
     assert list(tap.streams["groups"].primary_keys) == ["user_pool_id", "group_name"]
 
 
+def declared(
+    emulator: Emulator, capfd: pytest.CaptureFixture[str], stream: dict[str, Any]
+) -> dict[str, Any]:
+    """The columns of the SCHEMA message of a run with this stream of a catalog."""
+    capfd.readouterr()
+    TapCognito(config=emulator_config(emulator), catalog={"streams": [stream]}).sync_all()
+    message = json.loads(capfd.readouterr().out.splitlines()[0])
+    columns: dict[str, Any] = message["schema"]["properties"]
+    return columns
+
+
 def test_a_key_is_said_to_be_sent_only_if_it_is_deselected(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -259,23 +270,16 @@ def test_a_column_that_a_catalog_never_speaks_of_is_not_sent(
     emulator: Emulator, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """As one that a later version of the tap has added."""
-    catalog = selected("users")
-    (users,) = catalog["streams"]
+    (users,) = selected("users")["streams"]
     del users["schema"]["properties"]["email"]
     users["metadata"] = [each for each in users["metadata"] if "email" not in each["breadcrumb"]]
-    capfd.readouterr()
-    TapCognito(config=emulator_config(emulator), catalog=catalog).sync_all()
-    message = json.loads(capfd.readouterr().out.splitlines()[0])
-    assert "email" not in message["schema"]["properties"]
+    assert "email" not in declared(emulator, capfd, users)
 
 
 def test_a_type_may_be_one_text(emulator: Emulator, capfd: pytest.CaptureFixture[str]) -> None:
     """`"type": "string"` says what `["string"]` does."""
-    capfd.readouterr()
-    catalog = {"streams": [with_column("username", type="string")]}
-    TapCognito(config=emulator_config(emulator), catalog=catalog).sync_all()
-    message = json.loads(capfd.readouterr().out.splitlines()[0])
-    assert message["schema"]["properties"]["username"]["type"] == ["string"]
+    columns = declared(emulator, capfd, with_column("username", type="string"))
+    assert columns["username"]["type"] == ["string"]
 
 
 @pytest.mark.parametrize(
@@ -301,11 +305,7 @@ def test_a_wider_schema_is_sent_as_it_is_asked_for(
     wanted: dict[str, Any],
 ) -> None:
     """What holds all values is taken, such as a text for a timestamp."""
-    capfd.readouterr()
-    catalog = {"streams": [with_column("created_at", **schema)]}
-    TapCognito(config=emulator_config(emulator), catalog=catalog).sync_all()
-    message = json.loads(capfd.readouterr().out.splitlines()[0])
-    found = message["schema"]["properties"]["created_at"]
+    found = declared(emulator, capfd, with_column("created_at", **schema))["created_at"]
     assert {key: value for key, value in found.items() if key != "description"} == wanted
 
 

@@ -26,6 +26,8 @@ from tests.support.waiting import side_by_side
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tap_cognito.cognito.listing import Listing
+
 pytestmark = [pytest.mark.whole_pools, pytest.mark.usefixtures("_unlimited")]
 
 OPERATION = "AdminGetUserAuthFactors"
@@ -74,14 +76,20 @@ def test_users_do_not_pile_up(
     assert waiting == 0
 
 
-def test_the_next_page_comes_before_the_users_are_used_up() -> None:
-    """It is requested while as many users wait as are requested at a time: the pace is kept."""
-    with Emulator(Pool(1)) as emulator:
-        source = details(pool_of(emulator))
+def first_page(source: UserDetails) -> Listing:
+    """The listing of users that a source asks for when it knows how many there are about."""
     source.start()
     (describe,) = source.take_step().listings
     source.receive(describe, Page([{"EstimatedNumberOfUsers": 120}], None))
     (users,) = source.take_step().listings
+    return users
+
+
+def test_the_next_page_comes_before_the_users_are_used_up() -> None:
+    """It is requested while as many users wait as are requested at a time: the pace is kept."""
+    with Emulator(Pool(1)) as emulator:
+        source = details(pool_of(emulator))
+    users = first_page(source)
     names = [{"Username": f"user{number}"} for number in range(60)]
     source.receive(users, Page(names, "second"))
     waiting = source.take_step().listings
@@ -97,10 +105,7 @@ def test_a_page_under_way_is_not_lost_when_its_operation_is_refused() -> None:
     with Emulator(Pool(1)) as emulator:
         pool = pool_of(emulator)
     source = UserDetails(pool, Alternatives(Detail(OPERATION), Detail("AdminGetUser")))
-    source.start()
-    (describe,) = source.take_step().listings
-    source.receive(describe, Page([{"EstimatedNumberOfUsers": 120}], None))
-    (users,) = source.take_step().listings
+    users = first_page(source)
     few = [{"Username": f"user{number}"} for number in range(3)]
     source.receive(users, Page(few, "second"))
     *first, second = source.take_step().listings
