@@ -91,3 +91,7 @@ class Behaviour:
     roles: Mapping[str, Role] = field(default_factory=dict)
     faults: Faults | None = None
     slow_seconds: float = 5.0
+
+    def page_size(self, operation: str, wanted: int) -> int:
+        """Return how many items are on a page of an operation if so many are asked for."""
+        return min(self.page_sizes.get(operation, wanted), wanted)

@@ -40,7 +40,7 @@ class UserDetails:
             message = "Session tracking is not enabled for the user pool."
             raise ApiError("OperationNotEnabledException", message)
         found = pool.sessions[_name(pool, parameters)]
-        size = self._size("AdminListUserSessions", _MOST_SESSIONS)
+        size = self._behaviour.page_size("AdminListUserSessions", _MOST_SESSIONS)
         return paging.page_of(found, parameters, "Sessions", size=size)
 
     def _list_events(self, pool: Pool, parameters: Wire) -> Wire:
@@ -49,7 +49,8 @@ class UserDetails:
             message = "User pool add-ons are not enabled."
             raise ApiError("UserPoolAddOnNotEnabledException", message)
         found = pool.auth_events[_name(pool, parameters)]
-        size = self._size("AdminListUserAuthEvents", paging.limit(parameters, "MaxResults"))
+        wanted = paging.limit(parameters, "MaxResults")
+        size = self._behaviour.page_size("AdminListUserAuthEvents", wanted)
         return paging.page_of(found, parameters, "AuthEvents", size=size)
 
     def _list_devices(self, pool: Pool, parameters: Wire) -> Wire:
@@ -58,11 +59,8 @@ class UserDetails:
             raise ApiError("InvalidUserPoolConfigurationException", message)
         # The only one of these operations that isn't said to answer UserNotFoundException.
         found = pool.devices[_name(pool, parameters, "ResourceNotFoundException")]
-        size = self._size("AdminListDevices", paging.limit(parameters, "Limit"))
+        size = self._behaviour.page_size("AdminListDevices", paging.limit(parameters, "Limit"))
         return paging.page_of(found, parameters, "Devices", "PaginationToken", size=size)
-
-    def _size(self, operation: str, wanted: int) -> int:
-        return min(self._behaviour.page_sizes.get(operation, wanted), wanted)
 
 
 def _get_user(pool: Pool, parameters: Wire) -> Wire:

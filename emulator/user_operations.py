@@ -62,10 +62,9 @@ class UserOperations:
         group: str | None = None,
         ends_after: int | None = None,
     ) -> str:
-        limit = paging.limit(parameters, "Limit")
-        operation = "ListUsers" if group is None else "ListUsersInGroup"
-        limit = min(limit, self._behaviour.page_sizes.get(operation, limit))
         behaviour, given = self._behaviour, parameters.get(token_name)
+        operation = "ListUsers" if group is None else "ListUsersInGroup"
+        limit = behaviour.page_size(operation, paging.limit(parameters, "Limit"))
         mask, pages, after = tokens.decode(given, listing) if given else (self._order(pool), 0, -1)
         if given and self._is_expired(pages):
             raise tokens.refusal(given)

@@ -33,8 +33,8 @@ _IMPORTS = (
     *("psycopg", "rich.progress", "tap_cognito.tap", "tap_cognito.singer.writer"),
     "target_postgres.target",
 )
-_LONGEST = 1 << 18
-"""Bytes of a request."""
+LONGEST = 1 << 18
+"""Bytes of what a fork is told."""
 
 
 class Forked:
@@ -141,7 +141,7 @@ def _serve(requests: socket.socket) -> Any:
                 file.write(f"{os.waitstatus_to_exitcode(status)}\n")
         if requests.fileno() not in ready:
             continue
-        request, descriptors, _, _ = socket.recv_fds(requests, _LONGEST, 4)
+        request, descriptors, _, _ = socket.recv_fds(requests, LONGEST, 4)
         if not request:
             sys.exit()
         *streams, reported = descriptors

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.support.forking import become
+from tests.support.forking import LONGEST, become
 
 _FORKS = 3
 """What cognito-to-postgres starts, and `meltano run`: the tap twice, and the target."""
@@ -22,8 +22,6 @@ _PYTHON = {Path(sys.executable).name, "tap-cognito", "target-postgres", _MELTANO
 """The names of what may be a fork."""
 _PIPES = slice(10, 16)
 """The ends of the pipes among what a Popen starts a program with."""
-_LONGEST = 1 << 18
-"""Bytes of what a fork is told."""
 
 
 def _fork() -> tuple[int, socket.socket]:
@@ -33,7 +31,7 @@ def _fork() -> tuple[int, socket.socket]:
         theirs.close()
         return pid, ours
     ours.close()
-    told, streams, _, _ = socket.recv_fds(theirs, _LONGEST, 3)
+    told, streams, _, _ = socket.recv_fds(theirs, LONGEST, 3)
     theirs.close()
     if not told:
         os._exit(0)  # it isn't needed
